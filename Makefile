@@ -1,0 +1,84 @@
+# Every task of this checkout, for people and for `.ci/run`.
+# A machine needs python3 (3.10 or newer, with venv) and make; everything else is installed into .venv from PyPI.
+# Another interpreter:  make test PYTHON3=python3.12   (after `make clean`, if .venv exists already)
+
+PYTHON3 ?= python3
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+
+# pyright otherwise asks PyPI at every run whether a newer version exists.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types layers coverage dist smoke matrix bench format clean
+
+help:  ## show this list
+	@awk -F ':.*##' '/^[a-z]+:.*##/ {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.has-demo  ## a guided tour on a real MongoDB with real flight data
+	$(PYTHON) docs/examples/flights
+
+test: $(VENV)/.has-test  ## all tests, on this interpreter
+	$(PYTHON) -m pytest
+
+check: lint types layers coverage dist smoke  ## everything a change must pass (tests run under coverage)
+
+lint: $(VENV)/.has-dev  ## formatting and lint rules
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+
+types: $(VENV)/.has-dev  ## mypy and pyright, both strict
+	$(PYTHON) -m mypy
+	$(VENV)/bin/pyright
+
+layers: $(VENV)/.has-dev  ## who may import whom
+	$(VENV)/bin/lint-imports
+
+coverage: $(VENV)/.has-dev  ## all tests, with branch coverage and its floor
+	$(PYTHON) -m coverage erase
+	$(PYTHON) -m coverage run -m pytest
+	$(PYTHON) -m coverage report
+
+# The second wheel is built from the sdist alone: it shows that the sdist is complete.
+dist: $(VENV)/.has-dev  ## sdist, wheel, and the wheel the sdist gives
+	rm -rf dist
+	$(PYTHON) -m build --sdist --wheel --outdir dist .
+	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist/from-sdist dist/*.tar.gz
+	$(VENV)/bin/check-wheel-contents dist/*.whl dist/from-sdist/*.whl
+
+smoke: dist  ## both wheels at work in clean environments outside this checkout
+	$(PYTHON) tests/smoke/clean_environment.py dist/*.whl dist/from-sdist/*.whl
+
+matrix: $(VENV)/.has-dev  ## tests on every Python found, and with oldest and newest dependencies
+	$(VENV)/bin/nox
+
+bench: $(VENV)/.has-demo  ## measurements; never part of the tests
+	$(PYTHON) benchmarks
+
+format: $(VENV)/.has-dev  ## apply formatting and the safe lint fixes
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+clean:  ## remove the environments and everything that was built
+	rm -rf $(VENV) .nox build dist site .coverage .coverage.* .hypothesis .import_linter_cache \
+		.mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp per dependency group; a changed pyproject.toml installs again. The tests cover the optional parts too.
+extras-demo := embedded
+extras-test := embedded,migrate,fastapi
+extras-dev := $(extras-test)
+
+$(VENV)/.has-%: pyproject.toml $(VENV)/.ready
+	$(PYTHON) -m pip install --quiet --editable '.[$(extras-$*)]' --group $*
+	@touch $@
+
+# pip reads dependency groups (PEP 735) since 25.1; the pip that came with python3 may be older.
+# A venv that could not be finished (Debian without python3-venv) is removed, or the next run would trust it.
+$(VENV)/.ready:
+	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+		echo "Python 3.10 or newer is needed; '$(PYTHON3) --version' says: $$($(PYTHON3) --version 2>&1)" >&2; \
+		echo "Install one, or name one you have:  make PYTHON3=python3.12 ..." >&2; exit 1; }
+	@test -x $(PYTHON) || $(PYTHON3) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	$(PYTHON) -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@

@@ -1,0 +1,444 @@
+"""The books of one session: which instances it holds, in which state, and what is to be written.
+
+Called by the session for everything that needs no I/O, and by the flows, which tell it what was read and written.
+Every move is looked up in `states`; nothing here knows a database.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
+
+from odmantic import Model
+
+from . import odmantic_internals as odm
+from . import snapshot
+from .encoding import Document, encode_field
+from .errors import ArgumentError, DocumentError, InvalidRequestError, UnmappedInstanceError
+from .hydration import References, hydrate
+from .identity_map import IdentityKey, IdentityMap, identity_key
+from .instance_state import InstanceState, remember, state_of
+from .mapping import Mapping, mapping_of
+from .snapshot import Codec
+from .states import Move, State
+
+
+class Bookkeeping:
+    """The instances of one session.
+
+    Arguments:
+        codec: gives the codec options of a model's collection.
+    """
+
+    def __init__(self, codec: Callable[[Mapping], Codec]) -> None:
+        self.codec = codec
+        self._identities = IdentityMap()
+        self._pending: dict[int, Model] = {}
+        self._new_keys: dict[IdentityKey, int] = {}
+        self._marked: dict[int, Model] = {}
+        self._deleted: dict[int, Model] = {}
+        self._self_ref: weakref.ref[Bookkeeping] = weakref.ref(self)
+
+    # -- what a user sees ----------------------------------------------------------------------------------------
+
+    @property
+    def new(self) -> list[Model]:
+        """The instances the next flush stores for the first time, or again after they had left a session."""
+        return list(self._pending.values())
+
+    @property
+    def dirty(self) -> list[Model]:
+        """The stored instances whose values differ from what the database is believed to hold."""
+        return [
+            instance
+            for state, instance in self.stored()
+            if state.state is State.PERSISTENT and self.is_modified(instance)
+        ]
+
+    @property
+    def deleted(self) -> list[Model]:
+        """The instances whose documents the next flush removes."""
+        return list(self._marked.values())
+
+    def __contains__(self, instance: object) -> bool:
+        if not isinstance(instance, Model):
+            return False
+        state = state_of(instance)
+        return state is not None and state.owner is self and state.state is not State.DELETED
+
+    def __iter__(self) -> Iterator[Model]:
+        yield from (instance for oid, instance in self._pending.items() if not self._is_returned(oid))
+        yield from (instance for state in self._identities.states() if (instance := state()) is not None)
+
+    def _is_returned(self, oid: int) -> bool:
+        state = state_of(self._pending[oid])
+        return state is not None and state.state is State.RETURNED
+
+    # -- what a user does ----------------------------------------------------------------------------------------
+
+    def add(self, instance: object) -> None:
+        """Put *instance*, and every transient instance it refers to, under the care of the session.
+
+        Raises:
+            UnmappedInstanceError: it is no model instance.
+            InvalidRequestError: another session holds it, or this one holds another instance of the same document.
+        """
+        model = _expect_model(instance, "add")
+        for target in referenced(model):
+            state = state_of(target)
+            if state is None or state.owner is not self:
+                self._add_referenced(target)
+        self._add_one(model)
+
+    def _add_referenced(self, target: Model) -> None:
+        """Add what a reference points to, unless it is stored already; that needs no care to be referred to."""
+        if self._known(target).state is State.TRANSIENT:
+            self.add(target)
+
+    def _add_one(self, instance: Model) -> None:
+        state = self._known(instance)
+        name = describe(instance)
+        self._expect_free(state, name)
+        key = _key(instance)
+        if state.owner is not self:
+            self._expect_vacant(key, name)
+        was = state.state
+        state.move(Move.ADD, name)
+        state.owner_ref = self._self_ref
+        if was is State.MARKED:
+            del self._marked[state.oid]
+        elif state.state is State.RETURNED:
+            self._identities.put(key, state, instance)
+            self._pending[state.oid] = instance
+        elif state.state is State.PENDING:
+            self._pending[state.oid] = instance
+            state.key = key
+            self._new_keys[key] = state.oid
+
+    def delete(self, instance: object) -> None:
+        """Mark *instance*, so that the next flush removes its document.
+
+        Raises:
+            UnmappedInstanceError: it is no model instance.
+            InvalidRequestError: it was never stored, or another session holds it.
+        """
+        model = _expect_model(instance, "delete")
+        state = self._known(model)
+        name = describe(model)
+        self._expect_free(state, name)
+        if state.owner is not self and state.state is State.DETACHED:
+            self._expect_vacant(_key(model), name)
+        state.move(Move.DELETE, name)
+        if state.owner is not self:
+            state.owner_ref = self._self_ref
+            self._identities.put(_key(model), state, model)
+        self._identities.hold(state, model)
+        self._no_longer_pending(state)
+        self._marked[state.oid] = model
+
+    def expunge(self, instance: object) -> None:
+        """Let go of *instance*; its values stay as they are, its unwritten changes are not written by this session.
+
+        A stranger is ignored.
+        """
+        if not isinstance(instance, Model):
+            return
+        state = state_of(instance)
+        if state is not None and state.owner is self:
+            self._release(state, instance)
+
+    def rollback(self) -> None:
+        """Undo what was not flushed, on the objects too.
+
+        Changed instances show the values last read or written, new ones are transient with their values, marked ones
+        are unmarked.
+        """
+        for instance in list(self._pending.values()):
+            state = remember(instance)
+            restorable = state.state is State.RETURNED
+            state.move(Move.ROLLBACK, describe(instance))
+            self._drop(state)
+            if restorable:
+                self._restore(state, instance)
+        for instance in self._marked.values():
+            remember(instance).move(Move.ROLLBACK, describe(instance))
+        self._marked.clear()
+        for state, instance in self.stored():
+            self._restore(state, instance)
+        self._settle_deleted(Move.ROLLBACK)
+
+    def commit(self) -> None:
+        """Note that what was flushed is final."""
+        self._settle_deleted(Move.COMMIT)
+
+    def release_all(self) -> None:
+        """Let go of every instance: the session ends."""
+        for instance in (*self._pending.values(), *self._deleted.values()):
+            self._release(remember(instance), instance)
+        for state in self._identities.states():
+            held = state()
+            if held is not None:
+                self._release(state, held)
+        self._identities.clear()
+
+    # -- what the flows tell -------------------------------------------------------------------------------------
+
+    def find(self, mapping: Mapping, key: object) -> Model | None:
+        """Return the held instance of a document, or None."""
+        state = self._identities.find(identity_key(mapping, key))
+        return None if state is None else state()
+
+    def is_expired(self, instance: Model) -> bool:
+        """Tell whether the database may hold something newer than *instance*."""
+        state = state_of(instance)
+        return state is not None and state.expired
+
+    def load(self, mapping: Mapping, document: Document, references: References) -> Model:
+        """Return the one instance of a document that was just read.
+
+        An instance held already takes the values read in every field that has no unwritten change.
+
+        Raises:
+            DocumentError: the document does not fit the model.
+        """
+        fresh = hydrate(mapping, document, references)
+        key = identity_key(mapping, document["_id"])
+        state = self._identities.find(key)
+        held = None if state is None else state()
+        if state is not None and held is not None:
+            self._renew(mapping, state, held, fresh)
+            return held
+        state = remember(fresh)
+        state.move(Move.LOAD, mapping.name)
+        state.owner_ref = self._self_ref
+        state.snapshot = snapshot.take(mapping, fresh, self.codec(mapping))
+        state.references = dict(references)
+        self._identities.put(key, state, fresh)
+        return fresh
+
+    def lost(self, instance: Model) -> None:
+        """Note that the document of *instance* is gone from the database."""
+        state = state_of(instance)
+        if state is not None and state.owner is self:
+            self._release(state, instance)
+            self._gone(state, instance)
+
+    def written(self, instance: Model, after: bytes) -> None:
+        """Note that the document of *instance* was stored as *after*."""
+        state = remember(instance)
+        state.move(Move.FLUSH, describe(instance))
+        self._no_longer_pending(state)
+        state.snapshot = after
+        state.references = _references(instance)
+        state.expired = False
+        self._identities.put(_key(instance), state, instance)
+        odm.mark_assigned(instance, set())
+
+    def removed(self, instance: Model) -> None:
+        """Note that the document of *instance* was removed."""
+        state = remember(instance)
+        state.move(Move.FLUSH, describe(instance))
+        self._marked.pop(state.oid, None)
+        self._identities.remove(state)
+        self._gone(state, instance)
+        self._deleted[state.oid] = instance
+
+    def unchanged(self, instance: Model) -> None:
+        """Note that an instance added again needs no write."""
+        state = remember(instance)
+        state.move(Move.FLUSH, describe(instance))
+        self._no_longer_pending(state)
+
+    def expire_model(self, mapping: Mapping) -> None:
+        """Note that a statement may have changed any document of a model."""
+        for state in self._identities.states():
+            if state.key is not None and state.key[0] is mapping.model:
+                state.expired = True
+
+    def let_go_if_clean(self, instance: Model) -> None:
+        """Keep *instance* only as long as somebody else does, unless it has something to write."""
+        state = state_of(instance)
+        if state is not None and state.state is State.PERSISTENT and not self.is_modified(instance):
+            self._identities.release(state)
+
+    def forget(self, state: InstanceState) -> None:
+        """Note that an instance was garbage collected."""
+        self._identities.remove(state)
+
+    # -- what the unit of work asks ------------------------------------------------------------------------------
+
+    def cascade(self) -> None:
+        """Add the transient instances that held instances refer to by now."""
+        for _, instance in self.stored():
+            for target in referenced(instance):
+                self._add_referenced(target)
+        for instance in self.new:
+            for target in referenced(instance):
+                self._add_referenced(target)
+
+    def stored(self) -> Iterator[tuple[InstanceState, Model]]:
+        """Yield the stored instances that are not marked for deletion."""
+        for state in self._identities.states():
+            instance = state()
+            if instance is not None and state.state in (State.PERSISTENT, State.RETURNED):
+                yield state, instance
+
+    def is_modified(self, instance: Model) -> bool:
+        """Tell whether *instance* has values the database is not believed to hold."""
+        state = state_of(instance)
+        if state is None or state.snapshot is None:
+            return False
+        mapping = mapping_of(type(instance))
+        codec = self.codec(mapping)
+        try:
+            now = snapshot.take(mapping, instance, codec)
+        except ArgumentError:  # a value that cannot be stored was put in place; flush will say so
+            return True
+        return bool(snapshot.difference(state.snapshot, now, codec))
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _known(self, instance: Model) -> InstanceState:
+        """Return the state of *instance*, seeing that ODMantic may have stored or loaded it before mongotic met it."""
+        state = remember(instance)
+        mapping = mapping_of(type(instance))
+        if state.state is State.DETACHED and state.snapshot is None:
+            state.move(Move.LOSE, mapping.name)
+        if state.state is not State.TRANSIENT:
+            return state
+        unsaved = odm.assigned_fields(instance)
+        if unsaved is None:
+            odm.mark_assigned(instance, set(mapping.fields))
+        elif mapping.primary not in unsaved:
+            state.move(Move.LOAD, mapping.name)
+            state.move(Move.RELEASE, mapping.name)
+            state.snapshot = self._assumed(mapping, instance, unsaved)
+            state.references = _references(instance)
+        return state
+
+    def _assumed(self, mapping: Mapping, instance: Model, unsaved: set[str]) -> bytes:
+        """Return what the database may be assumed to hold for an instance that ODMantic stored or loaded.
+
+        What ODMantic's own `save` would write now is left out, so that it is written: the assigned fields, and every
+        container, in which ODMantic does not notice a change.
+        """
+        unsure = unsaved | odm.mutable_fields(type(instance))
+        sure = {
+            field.key: encode_field(field, getattr(instance, name))
+            for name, field in mapping.fields.items()
+            if name not in unsure
+        }
+        return snapshot.encode_document(sure, self.codec(mapping), describe(instance))
+
+    def _expect_free(self, state: InstanceState, name: str) -> None:
+        owner = state.owner
+        if owner is not None and owner is not self:
+            raise InvalidRequestError(
+                f"{name} is held by another session; expunge it there, or close that session, first"
+            )
+
+    def _expect_vacant(self, key: IdentityKey, name: str) -> None:
+        present = self._identities.find(key)
+        if present is not None and present.state is not State.MARKED:
+            raise InvalidRequestError(
+                f"{name}: this session holds another instance of the same document; change that one"
+            )
+        if key in self._new_keys:
+            raise InvalidRequestError(f"{name}: this session was given another new instance with the same key")
+
+    def _renew(self, mapping: Mapping, state: InstanceState, held: Model, fresh: Model) -> None:
+        codec = self.codec(mapping)
+        read = snapshot.take(mapping, fresh, codec)
+        believed = cast("bytes", state.snapshot)
+        state.expired = False
+        self._identities.hold(state, held)
+        if read == believed:
+            return
+        unwritten = snapshot.difference(believed, snapshot.take(mapping, held, codec), codec).top_level_keys()
+        for name, field in mapping.fields.items():
+            if field.key not in unwritten:
+                held.__dict__[name] = fresh.__dict__[name]
+        # A field with an unwritten change keeps its old baseline too: only what the user changed in it will be written.
+        earlier, now = snapshot.decode(believed, codec), snapshot.decode(read, codec)
+        kept = {key: value for key, value in now.items() if key not in unwritten}
+        kept |= {key: earlier[key] for key in unwritten if key in earlier}
+        state.snapshot = snapshot.encode_document(kept, codec, describe(held))
+        state.references = _references(fresh)
+
+    def _restore(self, state: InstanceState, instance: Model) -> None:
+        """Set the fields of *instance* back to its snapshot."""
+        mapping = mapping_of(type(instance))
+        codec = self.codec(mapping)
+        believed = cast("bytes", state.snapshot)
+        try:
+            now = snapshot.take(mapping, instance, codec)
+            changed = snapshot.difference(believed, now, codec).top_level_keys()
+        except ArgumentError:
+            changed = set(mapping.by_key)
+        if not changed:
+            return
+        try:
+            earlier = hydrate(mapping, snapshot.decode(believed, codec), state.references)
+        except DocumentError:
+            # ODMantic loaded it and mongotic never saw the whole document: there is nothing to go back to.
+            return
+        for name, field in mapping.fields.items():
+            if field.key in changed:
+                instance.__dict__[name] = earlier.__dict__[name]
+        odm.mark_assigned(instance, set())
+
+    def _gone(self, state: InstanceState, instance: Model) -> None:
+        """Note that no document of *instance* exists: adding it again stores it anew, in ODMantic's eyes too."""
+        state.snapshot = None
+        odm.mark_assigned(instance, set(mapping_of(type(instance)).fields))
+
+    def _release(self, state: InstanceState, instance: Model) -> None:
+        state.move(Move.RELEASE, describe(instance))
+        self._drop(state)
+
+    def _drop(self, state: InstanceState) -> None:
+        state.owner_ref = None
+        self._no_longer_pending(state)
+        self._marked.pop(state.oid, None)
+        self._deleted.pop(state.oid, None)
+        self._identities.remove(state)
+
+    def _no_longer_pending(self, state: InstanceState) -> None:
+        self._pending.pop(state.oid, None)
+        if state.key is not None and self._new_keys.get(state.key) == state.oid:
+            del self._new_keys[state.key]
+
+    def _settle_deleted(self, what: Move) -> None:
+        for instance in list(self._deleted.values()):
+            state = remember(instance)
+            state.move(what, describe(instance))
+            self._drop(state)
+
+
+def referenced(instance: Model) -> Iterable[Model]:
+    """Return the instances that *instance* refers to."""
+    return _references(instance).values()
+
+
+def describe(instance: Model) -> str:
+    """Return how an instance is named in messages: class and key, never its values."""
+    mapping = mapping_of(type(instance))
+    return f"{mapping.name} {mapping.key_of(instance)!r}"
+
+
+def _references(instance: Model) -> dict[str, Model]:
+    fields = mapping_of(type(instance)).references
+    values = ((field.name, instance.__dict__.get(field.name)) for field in fields)
+    return {name: value for name, value in values if isinstance(value, Model)}
+
+
+def _key(instance: Model) -> IdentityKey:
+    mapping = mapping_of(type(instance))
+    return identity_key(mapping, mapping.key_of(instance))
+
+
+def _expect_model(instance: object, method: str) -> Model:
+    if not isinstance(instance, Model):
+        raise UnmappedInstanceError(f"{method}() takes an instance of an odmantic.Model, got {instance!r}")
+    return instance

@@ -1,0 +1,87 @@
+"""What can be asked of a port, as plain data.
+
+Made by `compiler`, `unit_of_work` and the facade's statements; understood by the ports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias, cast
+
+from .encoding import Document
+from .mapping import Mapping
+
+
+def _no_condition() -> Document:
+    return cast("Document", {})
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A `find` command.
+
+    Attributes:
+        mapping: the model whose documents are read.
+        filter: the condition; empty for every document.
+        sort: keys with 1 or -1, most significant first.
+        skip: documents to pass over.
+        limit: documents to give at most; None for all.
+        projection: the keys wanted; None for whole documents.
+    """
+
+    mapping: Mapping
+    filter: Document = field(default_factory=_no_condition)
+    sort: tuple[tuple[str, int], ...] = ()
+    skip: int = 0
+    limit: int | None = None
+    projection: Document | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Store a new document; an existing key is an error."""
+
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put a new document in the place of a deleted one with the same key, as one step."""
+
+    filter: Document
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change one existing document; never creates one."""
+
+    filter: Document
+    update: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove one document."""
+
+    filter: Document
+
+
+Operation: TypeAlias = Insert | Replace | Update | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Operations on one collection, sent in order as one call of the driver."""
+
+    mapping: Mapping
+    operations: list[Operation]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReport:
+    """How many documents the server counted; None where it did not, as for writes that are not acknowledged (`w=0`)."""
+
+    matched: int | None = None
+    modified: int | None = None
+    deleted: int | None = None

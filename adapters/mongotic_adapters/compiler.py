@@ -1,0 +1,170 @@
+"""From what a user writes in a statement to what MongoDB is asked.
+
+Called by the facade's statements, clause by clause, so that a mistake is reported in the line that makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as AnyMapping
+from typing import cast
+
+from . import odmantic_internals as odm
+from .encoding import Document, encode_field, encode_operand, is_document
+from .errors import ArgumentError, ArgumentTypeError
+from .mapping import FieldMap, Mapping
+from .validation import validated
+
+_LOGICAL = frozenset({"$and", "$or", "$nor"})
+
+
+def condition(mapping: Mapping, criterion: object) -> Document:
+    """Return one argument of `where()` as a filter.
+
+    Raises:
+        ArgumentTypeError: it is a bool, or nothing that can be a condition.
+        ArgumentError: it names a field the model does not have, or compares two fields.
+    """
+    if isinstance(criterion, bool):
+        raise ArgumentTypeError(
+            f"where() got {criterion!r}, which is no condition: was an attribute of an instance compared instead of "
+            f"one of the class {mapping.name}?"
+        )
+    if isinstance(criterion, odm.QueryExpression):
+        return _filter(mapping, criterion, known_only=True)
+    if is_document(criterion):
+        return _filter(mapping, criterion, known_only=False)
+    raise ArgumentTypeError(
+        f"where() takes conditions such as {mapping.name}.{mapping.primary} == value, and dicts, got {criterion!r}"
+    )
+
+
+def conjunction(first: Document, second: Document) -> Document:
+    """Return the filter that asks for both."""
+    if not first or not second:
+        return first or second
+    if first.keys().isdisjoint(second) and not any(key.startswith("$") for key in (*first, *second)):
+        return {**first, **second}
+    parts = cast("list[Document]", first["$and"]) if list(first) == ["$and"] else [first]
+    return {"$and": [*parts, second]}
+
+
+def equality(mapping: Mapping, name: str, value: object) -> Document:
+    """Return one keyword of `filter_by()` as a filter; the value is data, never an operator."""
+    field = mapping.field(name, "filter_by()")
+    return {field.key: {"$eq": encode_operand(value)}}
+
+
+def ordering(mapping: Mapping, clause: object) -> list[tuple[str, int]]:
+    """Return one argument of `order_by()` as sort keys.
+
+    Raises:
+        ArgumentTypeError: it is neither a field of the class nor `asc()` or `desc()` of one.
+        ArgumentError: the field belongs to another model.
+    """
+    if isinstance(clause, odm.FieldProxy):
+        return [(_path(mapping, clause, "order_by()"), 1)]
+    if isinstance(clause, odm.SortExpression):
+        for key in clause:
+            _expect_key(mapping, key, "order_by()")
+        return [(key, int(direction)) for key, direction in clause.items()]
+    raise ArgumentTypeError(
+        f"order_by() takes fields such as {mapping.name}.{mapping.primary}, asc(field) or desc(field), got {clause!r}"
+    )
+
+
+def primary_key(mapping: Mapping, key: object) -> object:
+    """Return the `_id` that *key* stands for.
+
+    Raises:
+        ArgumentError: it cannot be a key of the model.
+    """
+    field = mapping.fields[mapping.primary]
+    return encode_field(field, validated(mapping, field, key, f"get({mapping.name}, ...)"))
+
+
+def assignments(mapping: Mapping, values: AnyMapping[str, object]) -> Document:
+    """Return the arguments of `update().values()` as the operand of `$set`.
+
+    Raises:
+        ArgumentError: a field is unknown or the primary key, or a value does not fit its field.
+    """
+    where = f"update({mapping.name}).values()"
+    assigned: Document = {}
+    for name, value in values.items():
+        field = mapping.field(name, where)
+        if field.key == "_id":
+            raise ArgumentError(f"{where}: {name!r} is the primary key, which a document keeps for life")
+        assigned[field.key] = encode_field(field, validated(mapping, field, value, where))
+    return assigned
+
+
+def expect_fields(mapping: Mapping, names: AnyMapping[str, object], where: str) -> None:
+    """Check that every name is a field of the model.
+
+    Raises:
+        ArgumentError: one is not.
+    """
+    if not mapping.keeps_extra:
+        for name in names:
+            mapping.field(name, where)
+
+
+def _filter(mapping: Mapping, given: AnyMapping[str, object], *, known_only: bool) -> Document:
+    """Return a filter with its operands encoded.
+
+    Arguments:
+        mapping: the model.
+        given: a filter dict or an expression of ODMantic, which is one too.
+        known_only: refuse keys that are no fields: in an expression they come from another model.
+    """
+    compiled: Document = {}
+    for key, operand in given.items():
+        if not isinstance(cast("object", key), str):
+            raise ArgumentTypeError(f"where(): {key!r} cannot be a key of a filter")
+        if key in _LOGICAL:
+            compiled[key] = [condition(mapping, part) for part in _parts(key, operand)]
+            continue
+        if known_only:
+            _expect_key(mapping, key, "where()")
+        compiled[key] = _operand(mapping, key, operand)
+    return compiled
+
+
+def _parts(operator: str, operand: object) -> list[object]:
+    if not isinstance(operand, (list, tuple)) or not operand:
+        raise ArgumentTypeError(f"where(): {operator} takes a list of conditions, got {operand!r}")
+    return list(cast("list[object]", operand))
+
+
+def _operand(mapping: Mapping, key: str, operand: object) -> object:
+    """Return an operand encoded; a dict holds operators, each with an operand of its own."""
+    if isinstance(operand, odm.FieldProxy):
+        raise ArgumentError(
+            f"where(): {key!r} is compared with the field {+operand!r}; ODMantic's operators compare with values only. "
+            f'Write {{"$expr": {{"$eq": ["${key}", "${+operand}"]}}}}'
+        )
+    if is_document(operand) and not key.startswith("$"):
+        return {name: _operand(mapping, key, value) for name, value in operand.items()}
+    return encode_operand(operand)
+
+
+def _path(mapping: Mapping, proxy: odm.FieldProxy, where: str) -> str:
+    path = odm.proxy_path(proxy)
+    own = next((field for field in mapping.fields.values() if field.source is path[0]), None)
+    if own is None:
+        raise ArgumentError(_foreign(mapping, +proxy, where))
+    return ".".join(step.key_name for step in path)
+
+
+def _expect_key(mapping: Mapping, key: str, where: str) -> None:
+    if key.partition(".")[0] not in mapping.by_key:
+        raise ArgumentError(_foreign(mapping, key, where))
+
+
+def _foreign(mapping: Mapping, key: str, where: str) -> str:
+    fields = ", ".join(_shown(field) for field in mapping.fields.values())
+    return f"{where}: {key!r} is no field of {mapping.name}, which has {fields}; a statement concerns one model only"
+
+
+def _shown(field: FieldMap) -> str:
+    return field.name if field.key in (field.name, "_id") else f"{field.name} (stored as {field.key!r})"

@@ -1,0 +1,133 @@
+"""The calls made on a collection, the same for PyMongo and Motor.
+
+The ports call these; the blocking one gets results, the awaiting one gets awaitables of the same results.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo.results import (
+    BulkWriteResult,
+    DeleteResult,
+    InsertManyResult,
+    InsertOneResult,
+    UpdateResult,
+)
+
+from .commands import Batch, Insert, Operation, Read, Replace, Update, WriteReport
+from .encoding import Document
+
+Request = InsertOne[RawBSONDocument] | UpdateOne | ReplaceOne[RawBSONDocument] | DeleteOne
+
+
+class Collection(Protocol):
+    """What PyMongo's and Motor's collections have in common; results are plain or awaitable."""
+
+    codec_options: CodecOptions[Document]
+
+    def find(
+        self,
+        filter: Document,  # noqa: A002  # PyMongo's name
+        projection: Document | None,
+        *,
+        skip: int,
+        limit: int,
+        sort: list[tuple[str, int]] | None,
+        batch_size: int,
+        session: object,
+    ) -> object: ...
+    def count_documents(self, filter: Document, *, session: object, **options: object) -> object: ...  # noqa: A002
+    def insert_one(self, document: RawBSONDocument, *, session: object) -> object: ...
+    def insert_many(self, documents: list[RawBSONDocument], *, session: object) -> object: ...
+    def update_one(self, filter: Document, update: Document, *, session: object) -> object: ...  # noqa: A002
+    def update_many(self, filter: Document, update: Document, *, session: object) -> object: ...  # noqa: A002
+    def replace_one(
+        self,
+        filter: Document,  # noqa: A002
+        replacement: RawBSONDocument,
+        *,
+        upsert: bool,
+        session: object,
+    ) -> object: ...
+    def delete_one(self, filter: Document, *, session: object) -> object: ...  # noqa: A002
+    def delete_many(self, filter: Document, *, session: object) -> object: ...  # noqa: A002
+    def bulk_write(self, requests: list[Request], *, session: object) -> object: ...
+
+
+def find(collection: Collection, read: Read, session: object, batch_size: int = 0) -> object:
+    """Open a cursor."""
+    # A negative limit asks for a single batch, so that the server keeps no cursor for a handful of documents.
+    limit = -read.limit if read.limit is not None and read.limit <= 2 else (read.limit or 0)
+    return collection.find(
+        read.filter,
+        read.projection,
+        skip=read.skip,
+        limit=limit,
+        sort=list(read.sort) or None,
+        batch_size=batch_size,
+        session=session,
+    )
+
+
+def count(collection: Collection, read: Read, session: object) -> object:
+    """Count documents."""
+    options: dict[str, object] = {}
+    if read.skip:
+        options["skip"] = read.skip
+    if read.limit is not None:
+        options["limit"] = read.limit
+    return collection.count_documents(read.filter, session=session, **options)
+
+
+def write(collection: Collection, batch: Batch, session: object) -> object:
+    """Write a batch: a single operation by its own command, several by one bulk write."""
+    operations = batch.operations
+    if len(operations) == 1:
+        return _write_one(collection, operations[0], session)
+    if all(isinstance(operation, Insert) for operation in operations):
+        documents = [RawBSONDocument(operation.document) for operation in operations if isinstance(operation, Insert)]
+        return collection.insert_many(documents, session=session)
+    return collection.bulk_write([_request(operation) for operation in operations], session=session)
+
+
+def _write_one(collection: Collection, operation: Operation, session: object) -> object:
+    if isinstance(operation, Insert):
+        return collection.insert_one(RawBSONDocument(operation.document), session=session)
+    if isinstance(operation, Update):
+        return collection.update_one(operation.filter, operation.update, session=session)
+    if isinstance(operation, Replace):
+        return collection.replace_one(
+            operation.filter, RawBSONDocument(operation.document), upsert=True, session=session
+        )
+    return collection.delete_one(operation.filter, session=session)
+
+
+def _request(operation: Operation) -> Request:
+    if isinstance(operation, Insert):
+        return InsertOne(RawBSONDocument(operation.document))
+    if isinstance(operation, Update):
+        return UpdateOne(operation.filter, operation.update)
+    if isinstance(operation, Replace):
+        # The deleted document may be gone already: the new one is stored then, whole, so this cannot leave a fragment.
+        return ReplaceOne(operation.filter, RawBSONDocument(operation.document), upsert=True)
+    return DeleteOne(operation.filter)
+
+
+Result = InsertOneResult | InsertManyResult | UpdateResult | DeleteResult | BulkWriteResult
+
+
+def report(result: Result) -> WriteReport:
+    """Return what *result* says was done."""
+    if not result.acknowledged:
+        return WriteReport()
+    if isinstance(result, (InsertOneResult, InsertManyResult)):
+        return WriteReport()  # an insert that raised nothing stored every document
+    if isinstance(result, DeleteResult):
+        return WriteReport(deleted=result.deleted_count)
+    if isinstance(result, UpdateResult):
+        return WriteReport(matched=result.matched_count, modified=result.modified_count)
+    return WriteReport(result.matched_count, result.modified_count, result.deleted_count)

@@ -1,0 +1,150 @@
+"""From the driver's errors to mongotic's.
+
+Called by the ports and the flows.  The translated error is also an instance of the driver's own class, with all its
+attributes and labels, so that `except` clauses written for PyMongo or ODMantic keep working.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar, cast
+
+from bson.errors import BSONError
+from odmantic import Model
+from pymongo import errors as driver
+
+from .errors import ArgumentError, FlushOperationalError, IntegrityError, MongoticError, OperationalError
+from .port import WriteFailed
+
+E = TypeVar("E", bound=OperationalError)
+
+_UNREACHABLE = "Is the server running, and is the address right? "
+_ADVICE: tuple[tuple[type[Exception], str], ...] = (
+    (driver.ServerSelectionTimeoutError, _UNREACHABLE),
+    (driver.ConfigurationError, "Check the connection string. "),
+    (driver.ExecutionTimeout, "It took longer than the time limit allows. "),
+    (driver.ConnectionFailure, "The connection broke; the operation may have reached the server. "),
+)
+
+
+@contextmanager
+def translated(action: str) -> Generator[None]:
+    """Raise what the driver raises inside the block as an error of mongotic.
+
+    Arguments:
+        action: what is tried, as the beginning of the message: "find on 'users'".
+
+    Raises:
+        OperationalError: the driver or the server failed.
+        ArgumentError: a value cannot be encoded; nothing was sent.
+    """
+    try:
+        yield
+    except driver.PyMongoError as error:
+        raise adopted(OperationalError, f"{action} failed: {explained(error)}", error) from error
+    except (BSONError, OverflowError) as error:
+        raise ArgumentError(f"{action}: a value cannot be encoded: {error}. Nothing was sent.") from error
+
+
+@contextmanager
+def writing() -> Generator[None]:
+    """Raise what the driver raises inside the block as `WriteFailed`, telling what was written.
+
+    Raises:
+        WriteFailed: the batch was not written as a whole.
+    """
+    try:
+        yield
+    except driver.BulkWriteError as error:
+        raise _bulk_failure(error) from error
+    except driver.DuplicateKeyError as error:
+        raise WriteFailed(0, error, duplicate=True, certain=True) from error
+    except driver.WriteConcernError as error:
+        # The write itself was done; only its replication was not confirmed.
+        raise WriteFailed(1, error, duplicate=False, certain=True) from error
+    except driver.PyMongoError as error:
+        certain = not isinstance(error, driver.ConnectionFailure) or isinstance(
+            error, driver.ServerSelectionTimeoutError
+        )
+        raise WriteFailed(0, error, duplicate=False, certain=certain) from error
+
+
+def _bulk_failure(error: driver.BulkWriteError) -> WriteFailed:
+    details = cast("dict[str, object]", error.details)
+    failures = cast("list[dict[str, object]]", details.get("writeErrors") or [])
+    if not failures:
+        total = sum(cast("int", details.get(name, 0)) for name in ("nInserted", "nMatched", "nUpserted", "nRemoved"))
+        return WriteFailed(total, error, duplicate=False, certain=True)
+    first = failures[0]
+    completed = cast("int", first["index"])
+    if first.get("code") == 11000:
+        answer = {key: value for key, value in first.items() if key not in ("index", "op")}
+        single = driver.DuplicateKeyError(str(first.get("errmsg")), 11000, answer)
+        return WriteFailed(completed, single, duplicate=True, certain=True)
+    return WriteFailed(completed, error, duplicate=False, certain=True)
+
+
+def integrity_error(
+    failure: WriteFailed, instance: Model, name: str, written: Sequence[Model], pending: Sequence[Model]
+) -> IntegrityError:
+    """Return the error for an instance that met an existing key."""
+    error = cast("driver.DuplicateKeyError", failure.error)
+    details = cast("dict[str, object]", error.details or {})
+    keys = cast("dict[str, object]", details.get("keyValue") or {"_id": name})
+    message = (
+        f"{name} was not written: a document with {_listed(keys)} exists already, and it was left as it is. "
+        f"{_progress(written, pending)} To overwrite it, read it and change it."
+    )
+    return IntegrityError(message, instance, error, written=written, pending=pending)
+
+
+def flush_error(failure: WriteFailed, written: Sequence[Model], pending: Sequence[Model]) -> FlushOperationalError:
+    """Return the error for a flush that the driver or the server broke off."""
+    doubt = "" if failure.certain else "Whether the pending ones reached the server is not known. "
+    message = f"flush failed: {explained(failure.error)} {doubt}{_progress(written, pending)}"
+    error = adopted(FlushOperationalError, message, failure.error)
+    error.written, error.pending = list(written), list(pending)
+    return error
+
+
+def explained(error: Exception) -> str:
+    """Return the driver's message with what to do about it."""
+    advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
+    return f"{advice}{type(error).__name__}: {error}"
+
+
+def adopted(kind: type[E], message: str, error: Exception) -> E:
+    """Return an error of mongotic that is also an instance of the class of *error*, with its attributes."""
+    combined = _combined(kind, type(error))
+    made = combined.__new__(combined, message)
+    # The driver's constructors differ from class to class; what they leave behind lies in __dict__ alone.
+    made.__dict__.update(error.__dict__)
+    made.args = (message,)
+    made.driver_error = error
+    return cast("E", made)
+
+
+_classes: dict[tuple[type, type], type[OperationalError]] = {}
+
+
+def _combined(kind: type[OperationalError], driver_class: type[Exception]) -> type[OperationalError]:
+    found = _classes.get((kind, driver_class))
+    if found is None:
+        found = _classes[kind, driver_class] = _combine(kind, driver_class)
+    return found
+
+
+def _combine(kind: type[OperationalError], driver_class: type[Exception]) -> type[OperationalError]:
+    def text(self: MongoticError) -> str:
+        return str(self.args[0])
+
+    return type(kind.__name__, (kind, driver_class), {"__str__": text, "__module__": kind.__module__})
+
+
+def _listed(keys: dict[str, object]) -> str:
+    return ", ".join(f"{name} = {value!r}" for name, value in keys.items())
+
+
+def _progress(written: Sequence[Model], pending: Sequence[Model]) -> str:
+    return f"Written: {len(written)}; still pending: {len(pending)}."

@@ -1,0 +1,129 @@
+"""The one encoder: instances, filter operands and values, from Python to what BSON can hold.
+
+Called by `snapshot` (documents), `compiler` (filters and values) and `bookkeeping` (keys).
+What it gives for an instance equals ODMantic's `model_dump_doc`, whose key order alone it changes (`_id` comes first);
+in filters it goes further than ODMantic, which leaves `Decimal` and nested `Enum` values to fail in the driver.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import re
+import uuid
+from collections.abc import Iterable
+from collections.abc import Mapping as AnyMapping
+from typing import TypeAlias, TypeGuard, cast
+
+import bson
+from bson import datetime_ms, dbref, decimal128, int64, max_key, min_key, regex, timestamp
+from odmantic import Model
+from pydantic import BaseModel
+
+from . import odmantic_internals as odm
+from .mapping import FieldMap, Mapping, Shape, class_mapping, mapping_of
+
+Document: TypeAlias = dict[str, object]
+"""A document, or a part of one, as the driver takes and gives it."""
+
+_AS_IS: frozenset[type] = frozenset(
+    {
+        str, int, float, bool, bytes, type(None), datetime.datetime, re.Pattern, uuid.UUID,
+        bson.ObjectId, bson.Binary, bson.Code, int64.Int64, decimal128.Decimal128, regex.Regex,
+        timestamp.Timestamp, dbref.DBRef, min_key.MinKey, max_key.MaxKey, datetime_ms.DatetimeMS,
+    }
+)  # fmt: skip
+
+
+def is_document(value: object) -> TypeGuard[Document]:
+    """Tell whether *value* is a document or a part of one."""
+    return isinstance(value, dict)
+
+
+def encode_value(value: object) -> object:
+    """Return *value* as BSON can hold it; containers are always copied.
+
+    A type that is not known here is passed on: the client's type registry may know it, and the driver refuses it
+    otherwise before anything is sent.
+    """
+    kind = type(value)
+    if kind in _AS_IS:
+        return value
+    if kind is list or kind is tuple:
+        return [encode_value(item) for item in cast("Iterable[object]", value)]
+    if kind is dict:
+        return {key: encode_value(item) for key, item in cast("Document", value).items()}
+    return _encode_rarer(value)
+
+
+def _encode_rarer(value: object) -> object:
+    if isinstance(value, enum.Enum):
+        return encode_value(value.value)
+    if isinstance(value, decimal.Decimal):
+        return decimal128.Decimal128(value)
+    if isinstance(value, BaseModel):
+        return encode_value(value.model_dump())
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        # BSON has no date without a time; Pydantic reads midnight back as the same date.
+        return datetime.datetime(value.year, value.month, value.day)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [encode_value(item) for item in cast("Iterable[object]", value)]
+    if isinstance(value, AnyMapping):
+        return {key: encode_value(item) for key, item in cast("AnyMapping[str, object]", value).items()}
+    return value
+
+
+def encode_operand(value: object) -> object:
+    """Return *value* as a filter must hold it: an instance stands for its key, an embedded one for its document."""
+    if isinstance(value, Model):
+        return encode_key(value)
+    if isinstance(value, odm.BaseODMModel):
+        return encode_instance(class_mapping(type(value)), value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [encode_operand(item) for item in cast("Iterable[object]", value)]
+    return encode_value(value)
+
+
+def encode_key(instance: Model) -> object:
+    """Return the primary key of *instance* as its document holds it."""
+    mapping = mapping_of(type(instance))
+    return encode_field(mapping.fields[mapping.primary], mapping.key_of(instance))
+
+
+def encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
+    """Return the whole document of *instance*, keys the model does not know excluded."""
+    if mapping.own_serializers:
+        return cast("Document", encode_value(odm.dump_doc(instance)))
+    values = instance.__dict__
+    document: Document = {}
+    if mapping.primary:
+        document["_id"] = None  # first, as in every document MongoDB shows
+    for name, field in mapping.fields.items():
+        document[field.key] = encode_field(field, values[name])
+    if mapping.keeps_extra:
+        extra = cast("Document", encode_value(instance.__pydantic_extra__ or {}))
+        document.update((key, value) for key, value in extra.items() if key not in mapping.by_key)
+    return document
+
+
+def encode_field(field: FieldMap, value: object) -> object:
+    """Return *value* of *field* as the document holds it."""
+    if field.shape is Shape.PLAIN:
+        return encode_value(value) if field.serializer is None else field.serializer(value)
+    if value is None:
+        return None
+    if field.shape is Shape.REFERENCE:
+        return encode_key(value) if isinstance(value, Model) else encode_value(value)
+    target = cast("Mapping", field.target)
+    return _encode_embedded(target, value)
+
+
+def _encode_embedded(target: Mapping, value: object) -> object:
+    if isinstance(value, odm.BaseODMModel):
+        return encode_instance(target if type(value) is target.model else class_mapping(type(value)), value)
+    if isinstance(value, dict):
+        return {key: _encode_embedded(target, item) for key, item in cast("Document", value).items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_encode_embedded(target, item) for item in cast("Iterable[object]", value)]
+    return encode_value(value)

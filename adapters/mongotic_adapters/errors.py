@@ -1,0 +1,174 @@
+"""Every error and warning of mongotic, in one place.
+
+Raised by all layers; `mongotic.exceptions` shows them to users.  Two families share one base:
+what the caller did wrong (`ArgumentError`, `InvalidRequestError`), raised before anything is sent,
+and what the database answered (`FlushError`, `IntegrityError`, `OperationalError`).
+
+An error that has a counterpart in ODMantic or PyMongo is also an instance of it, so that `except` clauses
+written before mongotic came keep working.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from odmantic.exceptions import DocumentParsingError
+from odmantic.exceptions import DuplicateKeyError as ODMDuplicateKeyError
+from pymongo.errors import DuplicateKeyError as DriverDuplicateKeyError
+
+if TYPE_CHECKING:
+    from odmantic import Model
+    from pydantic import ValidationError
+
+
+class MongoticError(Exception):
+    """Base of every error raised by mongotic."""
+
+
+# -- what the caller did wrong ------------------------------------------------------------------------------------
+
+
+class ArgumentError(MongoticError, ValueError):
+    """An argument cannot be used; nothing was sent."""
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument has a type that cannot be used; nothing was sent."""
+
+
+class InvalidRequestError(MongoticError):
+    """The session or the instance is not in a state that allows this; nothing was sent."""
+
+
+class UnmappedInstanceError(InvalidRequestError, TypeError):
+    """Something that is no `odmantic.Model` instance was given to a session."""
+
+
+class ResourceClosedError(InvalidRequestError):
+    """The session was closed."""
+
+
+class UnboundExecutionError(InvalidRequestError):
+    """No database can be told for a model."""
+
+
+# -- what a query found -------------------------------------------------------------------------------------------
+
+
+class NotFound(MongoticError):
+    """A query that must find a document found none."""
+
+
+NoResultFound = NotFound
+
+
+class MultipleResultsFound(MongoticError):
+    """A query that must find at most one document found more."""
+
+
+class DocumentError(MongoticError, DocumentParsingError):
+    """A stored document does not fit its model.
+
+    Attributes:
+        model: the model class.
+        key: the document's `_id`.
+        inner: Pydantic's `ValidationError`, as in ODMantic.
+    """
+
+    def __init__(self, key: object, model: type[Model], inner: ValidationError) -> None:
+        Exception.__init__(self, key, model, inner)
+        self.key = key
+        self.model = model
+        self.inner = inner
+
+    def __str__(self) -> str:
+        return f"the document with _id {self.key!r} does not fit {cast('type', self.model).__name__}: {self.inner}"
+
+    __repr__ = __str__
+
+
+# -- what the database answered -----------------------------------------------------------------------------------
+
+
+class OperationalError(MongoticError):
+    """The driver or the server failed.  Also an instance of the driver's own error class.
+
+    Attributes:
+        driver_error: the error as PyMongo raised it.
+    """
+
+    driver_error: Exception
+
+
+class FlushError(MongoticError):
+    """A flush could not write every instance.
+
+    Attributes:
+        written: the instances this flush had written before it failed.
+        pending: the instances it did not write; the next flush continues with them.
+    """
+
+    def __init__(self, message: str, *, written: Sequence[Model] = (), pending: Sequence[Model] = ()) -> None:
+        super().__init__(message)
+        self.written: list[Model] = list(written)
+        self.pending: list[Model] = list(pending)
+
+
+class StaleDataError(FlushError):
+    """A document to be updated was deleted, or its key changed, since it was read.
+
+    Attributes:
+        instances: the instances whose documents are gone.
+    """
+
+    def __init__(
+        self, message: str, instances: Sequence[Model], *, written: Sequence[Model] = (), pending: Sequence[Model] = ()
+    ) -> None:
+        super().__init__(message, written=written, pending=pending)
+        self.instances: list[Model] = list(instances)
+
+
+class FlushOperationalError(FlushError, OperationalError):
+    """The driver or the server failed in the middle of a flush."""
+
+
+class IntegrityError(FlushError, ODMDuplicateKeyError, DriverDuplicateKeyError):
+    """A unique key exists already; the existing document was not touched.
+
+    Attributes:
+        instance: the instance that could not be written.
+        driver_error: the error as PyMongo raised it.
+        details: the server's answer, as in PyMongo.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        instance: Model,
+        driver_error: DriverDuplicateKeyError,
+        *,
+        written: Sequence[Model] = (),
+        pending: Sequence[Model] = (),
+    ) -> None:
+        DriverDuplicateKeyError.__init__(self, message, driver_error.code, driver_error.details)
+        self.args = (message,)
+        self.instance = instance
+        self.model = type(instance)
+        self.driver_error = driver_error
+        self.written = list(written)
+        self.pending = list(pending)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+# -- warnings -----------------------------------------------------------------------------------------------------
+
+
+class MongoticWarning(UserWarning):
+    """Base of every warning of mongotic."""
+
+
+class StaleDeleteWarning(MongoticWarning):
+    """A document to be deleted was gone already."""

@@ -1,0 +1,96 @@
+"""What is remembered of one instance, and where to find it.
+
+Models are unhashable and compare by value, so nothing here uses `==` or `hash` of an instance: states are found by
+`id()`, and each is itself the weak reference that removes it when the instance goes.
+Used by `bookkeeping` and `identity_map`; a state outlives the session, so that a detached instance added again is an
+update.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+
+from odmantic import Model
+
+from .states import Move, State, move
+
+if TYPE_CHECKING:
+    from .bookkeeping import Bookkeeping
+    from .identity_map import IdentityKey
+
+
+class InstanceState(weakref.ref[Model]):
+    """The state of one instance; calling it gives the instance, or None when it is gone.
+
+    Attributes:
+        oid: `id()` of the instance.
+        state: where it stands.
+        key: its place in the identity map, None until it is stored.
+        snapshot: what the database is believed to hold, None for an instance that was never stored.
+        references: the referenced instances at the time of the snapshot, by field name.
+        expired: the database may hold something else by now.
+    """
+
+    __slots__ = ("expired", "key", "oid", "owner_ref", "references", "snapshot", "state")
+    expired: bool
+    key: IdentityKey | None
+    oid: int
+    owner_ref: weakref.ref[Bookkeeping] | None
+    references: dict[str, Model]
+    snapshot: bytes | None
+    state: State
+
+    def __new__(cls, instance: Model) -> InstanceState:
+        return super().__new__(cls, instance, _forget)
+
+    def __init__(self, instance: Model) -> None:
+        # weakref.ref has no __init__ of its own to call.
+        self.oid = id(instance)
+        self.state = State.TRANSIENT
+        self.owner_ref = None
+        self.key = None
+        self.snapshot = None
+        self.references = {}
+        self.expired = False
+
+    @property
+    def owner(self) -> Bookkeeping | None:
+        """The books of the session that holds the instance."""
+        return None if self.owner_ref is None else self.owner_ref()
+
+    def move(self, what: Move, name: str) -> None:
+        """Go to the state that follows; see `states.move`."""
+        self.state = move(self.state, what, name)
+
+
+_states: dict[int, InstanceState] = {}
+
+
+def _forget(gone: weakref.ref[Model]) -> None:
+    if isinstance(gone, InstanceState):
+        _states.pop(gone.oid, None)
+        owner = gone.owner
+        if owner is not None:
+            owner.forget(gone)
+
+
+def state_of(instance: Model) -> InstanceState | None:
+    """Return what is remembered of *instance*, or None."""
+    state = _states.get(id(instance))
+    # An id is used again once its instance is gone; a state found under it may belong to the former one.
+    if state is None or state() is not instance:
+        return None
+    if state.owner_ref is not None and state.owner_ref() is None:
+        # The session was dropped without being closed.
+        state.owner_ref = None
+        state.move(Move.RELEASE, type(instance).__name__)
+    return state
+
+
+def remember(instance: Model) -> InstanceState:
+    """Return what is remembered of *instance*, beginning now if nothing was."""
+    state = state_of(instance)
+    if state is None:
+        state = _states[id(instance)] = InstanceState(instance)
+    return state

@@ -1,0 +1,153 @@
+"""What is known of a model class: which field is stored under which key, and how.
+
+Built once per class from ODMantic's description and asked by encoding, hydration and the compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import cast
+
+from odmantic import Model
+
+from . import odmantic_internals as odm
+from .errors import ArgumentError, ArgumentTypeError
+
+
+class Shape(Enum):
+    """How a field lies in a document."""
+
+    PLAIN = "value"
+    EMBEDDED = "embedded document"
+    EMBEDDED_MANY = "list or dict of embedded documents"
+    REFERENCE = "key of a document in another collection"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMap:
+    """One field of a model.
+
+    Attributes:
+        name: the field's name in Python.
+        key: the key in the document; `_id` for the primary field.
+        shape: how it is stored.
+        target: the mapping of the embedded or referenced model, None for plain values.
+        container: `list`, `dict`, … for `EMBEDDED_MANY`.
+        serializer: ODMantic's BSON serializer of the field, None for most.
+        required: ODMantic refuses a document without the key.
+        default: gives what ODMantic puts in for a missing key; `PydanticUndefined` for nothing.
+        source: ODMantic's own description, the identity of the field.
+    """
+
+    name: str
+    key: str
+    shape: Shape
+    target: Mapping | None
+    container: object
+    serializer: Callable[[object], object] | None
+    required: bool
+    default: Callable[[], object]
+    source: odm.ODMBaseField
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Mapping:
+    """One model class.
+
+    Attributes:
+        model: the class; an embedded model's where the mapping is a field's target.
+        collection: the collection's name, empty for embedded models.
+        primary: the primary field's name, empty for embedded models.
+        fields: every field by name.
+        by_key: every field by the key it is stored under.
+        references: the fields that hold the key of another document.
+        keeps_extra: documents' unknown keys are kept on the instance (`extra="allow"`).
+        own_serializers: the class changes its values on `model_dump`, so ODMantic's `model_dump_doc` must be asked.
+    """
+
+    model: type[odm.BaseODMModel]
+    collection: str
+    primary: str
+    fields: dict[str, FieldMap]
+    by_key: dict[str, FieldMap]
+    references: tuple[FieldMap, ...]
+    keeps_extra: bool
+    own_serializers: bool
+
+    @property
+    def name(self) -> str:
+        """The class's name, for messages."""
+        return self.model.__name__
+
+    @property
+    def document_model(self) -> type[Model]:
+        """The class as a model with a collection of its own."""
+        return cast("type[Model]", self.model)
+
+    def key_of(self, instance: Model) -> object:
+        """Return the primary key of *instance*."""
+        return cast("object", getattr(instance, self.primary))
+
+    def field(self, name: str, where: str) -> FieldMap:
+        """Return the field called *name*.
+
+        Raises:
+            ArgumentError: there is none; the message starts with *where*.
+        """
+        field = self.fields.get(name)
+        if field is None:
+            raise ArgumentError(f"{where}: {self.name} has no field {name!r}; it has {', '.join(self.fields)}")
+        return field
+
+
+def mapping_of(model: object) -> Mapping:
+    """Return the mapping of a model class.
+
+    Raises:
+        ArgumentTypeError: *model* is not a class derived from `odmantic.Model`.
+    """
+    if not odm.is_model_class(model):
+        raise ArgumentTypeError(f"expected a class derived from odmantic.Model, got {model!r}")
+    return class_mapping(model)
+
+
+# Classes live as long as the program in all but test suites that define thousands; the cache is bounded for those.
+@lru_cache(maxsize=4096)
+def class_mapping(model: type[odm.BaseODMModel]) -> Mapping:
+    """Return the mapping of a model class or an embedded model class."""
+    serializers = odm.bson_serializers(model)
+    fields = {name: _field_map(name, field, serializers.get(name)) for name, field in odm.odm_fields(model).items()}
+    return Mapping(
+        model=model,
+        collection=odm.collection_name(model) if odm.is_model_class(model) else "",
+        primary=odm.primary_field(model) if odm.is_model_class(model) else "",
+        fields=fields,
+        by_key={field.key: field for field in fields.values()},
+        references=tuple(field for field in fields.values() if field.shape is Shape.REFERENCE),
+        keeps_extra=odm.keeps_extra(model),
+        own_serializers=odm.has_own_serializers(model),
+    )
+
+
+def _field_map(name: str, field: odm.ODMBaseField, serializer: Callable[[object], object] | None) -> FieldMap:
+    shape, target, container = Shape.PLAIN, None, None
+    if isinstance(field, odm.ODMReference):
+        shape, target = Shape.REFERENCE, class_mapping(field.model)
+    elif isinstance(field, odm.ODMEmbedded):
+        shape, target = Shape.EMBEDDED, class_mapping(field.model)
+    elif isinstance(field, odm.ODMEmbeddedGeneric):
+        shape, target, container = Shape.EMBEDDED_MANY, class_mapping(field.model), field.generic_origin
+    return FieldMap(
+        name=name,
+        key=field.key_name,
+        shape=shape,
+        target=target,
+        container=container,
+        serializer=serializer,
+        required=shape is Shape.REFERENCE or field.is_required_in_doc(),
+        default=odm.missing_value(field),
+        source=field,
+    )

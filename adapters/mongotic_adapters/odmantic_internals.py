@@ -1,0 +1,208 @@
+"""The only door to ODMantic's inner names.
+
+Called by `mapping`, `hydration`, `bookkeeping` and the ports.  Every underscore name of ODMantic that mongotic relies
+on stands in this file and in `PRIVATE_NAMES`; a test fails when one of them goes.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
+
+from odmantic import AIOEngine, Model, SyncEngine
+from odmantic.exceptions import KeyNotFoundInDocumentError
+from odmantic.field import FieldProxy, ODMBaseField, ODMEmbedded, ODMEmbeddedGeneric, ODMField, ODMReference
+from odmantic.model import _BaseODMModel as BaseODMModel  # pyright: ignore[reportPrivateUsage]  # base of both kinds
+from odmantic.query import QueryExpression, SortExpression
+from pydantic import PlainSerializer, ValidationError, WrapSerializer
+from pydantic_core import InitErrorDetails
+
+if TYPE_CHECKING:
+    from .driver_calls import Collection
+
+__all__ = [
+    "PRIVATE_NAMES",
+    "BaseODMModel",
+    "FieldProxy",
+    "ODMBaseField",
+    "ODMEmbedded",
+    "ODMEmbeddedGeneric",
+    "ODMField",
+    "ODMReference",
+    "QueryExpression",
+    "SortExpression",
+    "assigned_fields",
+    "bson_serializers",
+    "client",
+    "collection",
+    "collection_name",
+    "default_key",
+    "dump_doc",
+    "has_own_init",
+    "has_own_serializers",
+    "is_model_class",
+    "keeps_extra",
+    "key_missing",
+    "mark_assigned",
+    "missing_value",
+    "mutable_fields",
+    "odm_fields",
+    "on_database",
+    "primary_field",
+    "proxy_path",
+    "validate_document",
+]
+
+EngineT = TypeVar("EngineT", SyncEngine, AIOEngine)
+
+PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
+    "odmantic.model._BaseODMModel": ("1.0.2", "1.1.0"),
+    "odmantic.Model.__odm_fields__": ("1.0.2", "1.1.0"),
+    "odmantic.Model.__primary_field__": ("1.0.2", "1.1.0"),
+    "odmantic.Model.__collection__": ("1.0.2", "1.1.0"),
+    "odmantic.Model.__bson_serializers__": ("1.0.2", "1.1.0"),
+    "odmantic.Model.__mutable_fields__": ("1.0.2", "1.1.0"),
+    "odmantic.Model.__fields_modified__": ("1.0.2", "1.1.0"),
+    "odmantic.field.FieldProxy.parent": ("1.0.2", "1.1.0"),
+    "odmantic.field.FieldProxy.field": ("1.0.2", "1.1.0"),
+}
+"""Inner name -> oldest and newest ODMantic in which it is known to exist."""
+
+
+def is_model_class(candidate: object) -> TypeGuard[type[Model]]:
+    """Tell whether *candidate* is a concrete ODMantic model class."""
+    return isinstance(candidate, type) and issubclass(candidate, Model) and candidate is not Model
+
+
+def odm_fields(model: type[BaseODMModel]) -> Mapping[str, ODMBaseField]:
+    """Return ODMantic's description of each field, by field name."""
+    return model.__odm_fields__
+
+
+def primary_field(model: type[Model]) -> str:
+    """Return the name of the field stored under `_id`."""
+    return model.__primary_field__
+
+
+def collection_name(model: type[Model]) -> str:
+    """Return the name of the collection of *model*."""
+    return model.__collection__
+
+
+def default_key(model: type[Model]) -> object:
+    """Return a new primary key, as ODMantic gives one to an instance made without."""
+    return cast("object", model.model_fields[model.__primary_field__].get_default(call_default_factory=True))
+
+
+def bson_serializers(model: type[BaseODMModel]) -> Mapping[str, Callable[[object], object]]:
+    """Return the functions that turn a field's value into BSON, for the fields that need one."""
+    # ODMantic types them with Any on both sides.
+    return cast("Mapping[str, Callable[[object], object]]", model.__bson_serializers__)
+
+
+def missing_value(field: ODMBaseField) -> Callable[[], object]:
+    """Return a function giving what ODMantic puts in where a document lacks the key; `PydanticUndefined` for
+    nothing."""
+    if isinstance(field, ODMField):
+        # ODMantic's method has no return annotation of its own.
+        return cast("Callable[[], object]", field.get_default_importing_value)
+    return lambda: None
+
+
+def has_own_serializers(model: type[BaseODMModel]) -> bool:
+    """Tell whether `model_dump` of *model* gives other values than its fields hold."""
+    decorators = model.__pydantic_decorators__
+    return bool(
+        decorators.field_serializers
+        or decorators.model_serializers
+        or any(_changes_on_dump(field.metadata) for field in model.model_fields.values())
+    )
+
+
+def has_own_init(model: type[Model]) -> bool:
+    """Tell whether *model* replaces ODMantic's `__init__`, so that instances must be made by calling the class."""
+    return model.__init__ is not BaseODMModel.__init__
+
+
+def key_missing(model: type[Model], name: str, key: str, document: Mapping[str, object]) -> ValidationError:
+    """Return ODMantic's error for a document that lacks *key*."""
+    details = InitErrorDetails(type=KeyNotFoundInDocumentError(key), loc=(name,), input=document)
+    return ValidationError.from_exception_data(cast("type", model).__name__, [details])
+
+
+def _changes_on_dump(metadata: list[object]) -> bool:
+    return any(isinstance(item, (PlainSerializer, WrapSerializer)) for item in metadata)
+
+
+def dump_doc(instance: BaseODMModel) -> dict[str, object]:
+    """Return ODMantic's own document of *instance*."""
+    return cast("dict[str, object]", instance.model_dump_doc())
+
+
+def assigned_fields(instance: Model) -> set[str] | None:
+    """Return the names ODMantic believes unsaved, or None for an instance that it did not build itself.
+
+    The primary field is among them exactly until ODMantic has saved or loaded the instance, because it can never be
+    assigned again.  `model_construct`, `copy.copy` and `pickle` leave the slot empty.
+    """
+    names: Any = getattr(instance, "__fields_modified__", None)
+    return cast("set[str] | None", names)
+
+
+def mark_assigned(instance: BaseODMModel, names: set[str]) -> None:
+    """Make ODMantic believe that exactly *names* are unsaved."""
+    # A slot of ODMantic's; its own __setattr__ would run the validators.
+    object.__setattr__(instance, "__fields_modified__", names)
+
+
+def mutable_fields(model: type[Model]) -> frozenset[str]:
+    """Return the fields ODMantic writes on every save, because it does not notice changes in them."""
+    return model.__mutable_fields__
+
+
+def client(engine: SyncEngine | AIOEngine) -> object:
+    """Return the client of *engine*; ODMantic leaves its type open."""
+    return cast("Any", engine).client
+
+
+def collection(engine: SyncEngine | AIOEngine, model: type[Model]) -> Collection:
+    """Return the collection *engine* keeps the documents of *model* in; a subclass may have its own answer."""
+    return cast("Collection", cast("Any", engine).get_collection(model))
+
+
+def validate_document(model: type[Model], document: dict[str, object]) -> None:
+    """Let ODMantic read *document*.
+
+    Raises:
+        DocumentParsingError: it does not fit *model*.
+    """
+    cast("Any", model).model_validate_doc(document)
+
+
+def keeps_extra(model: type[BaseODMModel]) -> bool:
+    """Tell whether keys that are no fields are kept on the instance."""
+    return cast("dict[str, object]", model.model_config).get("extra") == "allow"
+
+
+def on_database(engine: EngineT, name: str) -> EngineT:
+    """Return *engine*, or a twin of it on another database of its client that keeps the engine's class and
+    attributes."""
+    if engine.database_name == name:
+        return engine
+    twin = copy.copy(engine)
+    twin.database_name = name
+    # Motor's and PyMongo's clients are indexed alike; ODMantic's own type for the union is not.
+    twin.database = cast("Any", client(engine))[name]
+    return twin
+
+
+def proxy_path(proxy: FieldProxy) -> tuple[ODMBaseField, ...]:
+    """Return the fields a class attribute such as `User.address.city` passes through, outermost first."""
+    path: list[ODMBaseField] = []
+    step: FieldProxy | None = proxy
+    while step is not None:
+        # FieldProxy answers ordinary attribute access with fields and operators of the model.
+        path.append(cast("ODMBaseField", object.__getattribute__(step, "field")))
+        step = cast("FieldProxy | None", object.__getattribute__(step, "parent"))
+    return tuple(reversed(path))

@@ -1,0 +1,99 @@
+"""The protocol between decisions and the database.
+
+`flows` call it; `blocking.BlockingPort` and `awaiting.AwaitingPort` implement it.  The methods are `async def` in
+both; those of the blocking port never suspend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Protocol
+
+from .commands import Batch, Read, WriteReport
+from .encoding import Document
+from .errors import UnboundExecutionError
+from .mapping import Mapping
+from .snapshot import Codec
+
+BATCH_DOCUMENTS = 1000
+"""How many documents an iteration asks for at a time."""
+
+
+class WriteFailed(Exception):  # noqa: N818  # passes between port and flow only
+    """A batch was not written as a whole.
+
+    Attributes:
+        completed: how many operations, from the first, are known to be written.
+        error: the driver's error.
+        duplicate: the operation after the completed ones met an existing key.
+        certain: False when the connection broke, so that later operations may or may not have been written.
+    """
+
+    def __init__(self, completed: int, error: Exception, *, duplicate: bool, certain: bool) -> None:
+        super().__init__(completed, error)
+        self.completed = completed
+        self.error = error
+        self.duplicate = duplicate
+        self.certain = certain
+
+
+class Port(Protocol):
+    """One session's way to the database."""
+
+    def codec(self, mapping: Mapping) -> Codec:
+        """Return the codec options of the model's collection.
+
+        Raises:
+            UnboundExecutionError: no database can be told for the model.
+        """
+        ...
+
+    async def fetch(self, read: Read) -> list[Document]:
+        """Return the documents *read* asks for."""
+        ...
+
+    def batches(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
+        """Yield the documents *read* asks for, at most *size* at a time; the cursor is closed with the generator."""
+        ...
+
+    async def count(self, read: Read) -> int:
+        """Return how many documents *read* would give."""
+        ...
+
+    async def write(self, batch: Batch) -> WriteReport:
+        """Write *batch* in order.
+
+        Raises:
+            WriteFailed: an operation failed; the ones after it were not sent.
+        """
+        ...
+
+    async def update_many(self, mapping: Mapping, condition: Document, update: Document) -> WriteReport:
+        """Update every document that fits *condition*."""
+        ...
+
+    async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:
+        """Remove every document that fits *condition*."""
+        ...
+
+
+def database_name(mapping: Mapping, engine: str | None, default: Callable[[], str | None]) -> str:
+    """Return the name of the database that holds the documents of a model.
+
+    Arguments:
+        mapping: the model.
+        engine: the database of the engine, or the one given as `database=`.
+        default: gives the default database of the client's connection string.
+
+    Raises:
+        UnboundExecutionError: none of the four places names one.
+    """
+    own: object = getattr(mapping.model, "__databasename__", None)
+    name = own or engine or default()
+    if not isinstance(name, str):
+        raise UnboundExecutionError(
+            f"no database is known for {mapping.name}: give the model a __databasename__, or bind the session to an "
+            "ODMantic engine, or pass database= to the session or its maker, or name a default database in the "
+            "connection string (mongodb://host/NAME)"
+        )
+    return name

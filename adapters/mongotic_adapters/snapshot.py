@@ -1,0 +1,147 @@
+"""What the database is believed to hold for one instance, and the difference to what the instance holds now.
+
+A snapshot is the instance's encoded document as BSON bytes.  Bytes, because nothing a user does to a list or an
+embedded model can reach into them, because they cost one object for the garbage collector, and because comparing them
+settles at once what "the same value" means: the same bytes in the database.  Datetimes are therefore compared at
+milliseconds and as instants, aware or naive.
+
+Called by `bookkeeping` and `unit_of_work`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+import bson
+from bson.codec_options import CodecOptions
+from bson.errors import BSONError, InvalidDocument
+from odmantic import Model
+
+from .encoding import Document, encode_instance, is_document
+from .errors import ArgumentError
+from .mapping import Mapping
+
+Codec = CodecOptions[Document]
+
+# The driver's type for it leaves the array type among its arguments open.
+_decode = cast("Callable[[bytes, Codec], Document]", bson.decode)  # pyright: ignore[reportUnknownMemberType]
+
+MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
+"""What MongoDB accepts as one document."""
+
+
+@dataclass(slots=True)
+class Difference:
+    """What an update has to write.
+
+    Attributes:
+        assigned: dotted path -> value, for `$set`.
+        removed: dotted paths, for `$unset`.
+    """
+
+    assigned: Document = field(default_factory=lambda: cast("Document", {}))
+    removed: list[str] = field(default_factory=lambda: cast("list[str]", []))
+
+    def __bool__(self) -> bool:
+        return bool(self.assigned or self.removed)
+
+    def as_update(self) -> Document:
+        """Return the update document of MongoDB's `update` command."""
+        update: Document = {}
+        if self.assigned:
+            update["$set"] = self.assigned
+        if self.removed:
+            update["$unset"] = dict.fromkeys(self.removed, "")
+        return update
+
+    def top_level_keys(self) -> set[str]:
+        """Return the document's keys at or under which something differs."""
+        return {path.partition(".")[0] for path in (*self.assigned, *self.removed)}
+
+
+def take(mapping: Mapping, instance: Model, codec: Codec) -> bytes:
+    """Return the snapshot of *instance* as it is now.
+
+    Raises:
+        ArgumentError: a value cannot be stored; nothing was sent.
+    """
+    return encode_document(encode_instance(mapping, instance), codec, f"{mapping.name} {mapping.key_of(instance)!r}")
+
+
+def encode_document(document: Document, codec: Codec, name: str) -> bytes:
+    """Return *document* as BSON.
+
+    Arguments:
+        document: what to encode.
+        codec: the codec options of the collection.
+        name: what to call the document in an error.
+
+    Raises:
+        ArgumentError: a value cannot be stored, or the document is larger than 16 MiB.
+    """
+    try:
+        encoded = bson.encode(document, codec_options=codec)
+    except (BSONError, InvalidDocument, OverflowError, ValueError, TypeError, UnicodeError, RecursionError) as error:
+        raise ArgumentError(f"{name} cannot be stored: {error}. Nothing was sent.") from error
+    if len(encoded) > MAX_DOCUMENT_BYTES:
+        raise ArgumentError(
+            f"{name} cannot be stored: it has {len(encoded):,} bytes and MongoDB takes at most {MAX_DOCUMENT_BYTES:,}. "
+            "Nothing was sent. Move the largest part to a collection of its own, or to GridFS."
+        )
+    return encoded
+
+
+def decode(snapshot: bytes, codec: Codec) -> Document:
+    """Return the document a snapshot holds."""
+    return _decode(snapshot, codec)
+
+
+def difference(before: bytes, after: bytes, codec: Codec) -> Difference:
+    """Return what turns the document *before* into *after*.
+
+    Embedded documents differ by key, lists as a whole.
+    """
+    found = Difference()
+    if before != after:
+        _compare(decode(before, codec), decode(after, codec), "", found)
+    return found
+
+
+def _compare(before: Document, after: Document, prefix: str, found: Difference) -> None:
+    for key, value in after.items():
+        path = f"{prefix}{key}"
+        if key not in before:
+            found.assigned[path] = value
+        elif not _same(before[key], value):
+            earlier = before[key]
+            if is_document(earlier) and is_document(value) and _addressable(earlier, value):
+                _compare(earlier, value, f"{path}.", found)
+            else:
+                found.assigned[path] = value
+    found.removed.extend(f"{prefix}{key}" for key in before if key not in after)
+
+
+def _same(before: object, after: object) -> bool:
+    """Tell whether two decoded values are the same in the database: equal, of one type, and NaN equals itself."""
+    if type(before) is not type(after):
+        return False
+    if isinstance(before, dict):
+        one, other = cast("Document", before), cast("Document", after)
+        return list(one) == list(other) and all(_same(value, other[key]) for key, value in one.items())
+    if isinstance(before, list):
+        items, others = cast("list[object]", before), cast("list[object]", after)
+        return len(items) == len(others) and all(map(_same, items, others))
+    return before == after or (before != before and after != after)
+
+
+def _addressable(before: Document, after: Document) -> bool:
+    """Tell whether the keys of two embedded documents can be written one by one.
+
+    A key with a dot or a leading dollar cannot be part of a path, and documents that differ in nothing but the order
+    of their keys can only be written whole.
+    """
+    if any(not key or "." in key or key.startswith("$") for key in (*before, *after)):
+        return False
+    return [key for key in before if key in after] == [key for key in after if key in before]

@@ -1,0 +1,1 @@
+"""Tools that move a code base and its documents to mongotic."""

@@ -1,0 +1,137 @@
+"""`AsyncSession` and `async_sessionmaker`: the awaiting side, over the same flows as `mongotic.session`."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Generator
+from types import TracebackType
+from typing import TypeVar, cast
+
+from odmantic import Model
+from typing_extensions import Self
+
+from mongotic_adapters.awaiting import AsyncBind, AwaitingPort
+from mongotic_adapters.flows import flushing, reading
+from mongotic_adapters.mapping import mapping_of
+
+from ..result import Result
+from ..session import SessionBase, expect_select, operation_name, perform
+from ..statements import Delete, Insert, Select, Update
+from .result import AsyncScalarResult
+
+M = TypeVar("M", bound=Model)
+T = TypeVar("T")
+
+
+class Done:
+    """What a method returns that has done its work already: it may be awaited, and need not be."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+class AsyncSession(SessionBase):
+    """A unit of work on ODMantic models, for asyncio; see `mongotic.Session`.
+
+    Arguments:
+        bind: an `odmantic.AIOEngine`, or a Motor `AsyncIOMotorClient`.
+        database: the database's name, for a client whose connection string names none.
+        info: anything you want to keep with the session.
+
+    Raises:
+        ArgumentTypeError: *bind* is something else; a blocking engine or client, say.
+
+    A session serves one task at a time.
+    """
+
+    def __init__(self, bind: AsyncBind, *, database: str | None = None, info: dict[str, object] | None = None) -> None:
+        super().__init__(AwaitingPort(bind, database), info)
+
+    # -- queries -------------------------------------------------------------------------------------------------
+
+    def scalars(self, statement: Select[tuple[T]]) -> AsyncScalarResult[T]:
+        """Return the instances a query gives, lazily; see `Session.scalars`."""
+        with self._operation("scalars"):
+            return AsyncScalarResult(self, expect_select(statement).command)
+
+    async def scalar(self, statement: Select[tuple[T]]) -> T | None:
+        """Return the first instance a query gives, or None; see `Session.scalar`."""
+        return await self.scalars(statement).first()
+
+    async def get(self, model: type[M], key: object) -> M | None:
+        """Return the instance with that primary key, or None; see `Session.get`."""
+        return cast("M | None", await self.run(reading.get(self._port, self._books, mapping_of(model), key)))
+
+    # -- writes --------------------------------------------------------------------------------------------------
+
+    async def execute(self, statement: Insert[M] | Update[M] | Delete[M]) -> Result:
+        """Write at once what a statement says; see `Session.execute`."""
+        return await self.run(perform(self, statement))
+
+    def delete(self, instance: Model) -> Done:
+        """Mark an instance, so that the next flush removes its document; may be awaited.  See `Session.delete`."""
+        self._mark_deleted(instance)
+        return Done()
+
+    async def flush(self) -> None:
+        """Write every unwritten change now; see `Session.flush`."""
+        await self.run(flushing.flush(self._port, self._books))
+
+    async def commit(self) -> None:
+        """Write every unwritten change and make it final; see `Session.commit`."""
+        await self.run(flushing.commit(self._port, self._books))
+
+    def rollback(self) -> Done:
+        """Undo every change that was not flushed; may be awaited.  See `Session.rollback`."""
+        self._undo()
+        return Done()
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """End the session; see `Session.close`."""
+        self._end()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # -- for the results -----------------------------------------------------------------------------------------
+
+    async def run(self, flow: Coroutine[object, None, T]) -> T:
+        """Run a flow of this session; for its results, not for users."""
+        try:
+            with self._operation(operation_name(flow)):
+                return await flow
+        finally:
+            flow.close()
+
+
+class async_sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users know
+    """Makes sessions that are bound alike; see `mongotic.sessionmaker`.
+
+    Arguments:
+        bind: an `odmantic.AIOEngine`, or a Motor `AsyncIOMotorClient`.
+        database: the database's name, for a client whose connection string names none.
+        info: what each session's `info` begins with.
+
+    Raises:
+        ArgumentTypeError: *bind* is something else.
+    """
+
+    def __init__(self, bind: AsyncBind, *, database: str | None = None, info: dict[str, object] | None = None) -> None:
+        AwaitingPort(bind, database)  # a bind that does not fit is reported here, not at the first request served
+        self._bind: AsyncBind = bind
+        self._database = database
+        self._info = info
+
+    def __call__(self) -> AsyncSession:
+        """Return a new session."""
+        return AsyncSession(self._bind, database=self._database, info=self._info)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({type(self._bind).__name__})"

@@ -1,0 +1,43 @@
+"""The errors and warnings users catch; they are defined, with their reasons, in `mongotic_adapters.errors`."""
+
+from mongotic_adapters.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DocumentError,
+    FlushError,
+    FlushOperationalError,
+    IntegrityError,
+    InvalidRequestError,
+    MongoticError,
+    MongoticWarning,
+    MultipleResultsFound,
+    NoResultFound,
+    NotFound,
+    OperationalError,
+    ResourceClosedError,
+    StaleDataError,
+    StaleDeleteWarning,
+    UnboundExecutionError,
+    UnmappedInstanceError,
+)
+
+__all__ = [
+    "ArgumentError",
+    "ArgumentTypeError",
+    "DocumentError",
+    "FlushError",
+    "FlushOperationalError",
+    "IntegrityError",
+    "InvalidRequestError",
+    "MongoticError",
+    "MongoticWarning",
+    "MultipleResultsFound",
+    "NoResultFound",
+    "NotFound",
+    "OperationalError",
+    "ResourceClosedError",
+    "StaleDataError",
+    "StaleDeleteWarning",
+    "UnboundExecutionError",
+    "UnmappedInstanceError",
+]

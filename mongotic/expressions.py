@@ -1,0 +1,92 @@
+"""Conditions and orders made of others: `and_`, `or_`, `not_`, `asc`, `desc`.
+
+Users write them in `where()` and `order_by()`.  To the operators ODMantic's fields have, they add the checks ODMantic
+leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias, cast
+
+from odmantic.query import QueryExpression, SortExpression
+
+from mongotic_adapters.odmantic_internals import FieldProxy
+
+from .exceptions import ArgumentError, ArgumentTypeError
+
+Criterion: TypeAlias = QueryExpression | Mapping[str, object] | bool
+"""What a condition can be.  `bool` stands here for type checkers alone, which see one in `User.name == "Ann"`; a real
+one is refused."""
+
+
+def and_(*criteria: Criterion) -> QueryExpression:
+    """Fit documents that fit every criterion: `$and`.
+
+    Raises:
+        ArgumentTypeError: a criterion is a real bool, or no condition.
+        ArgumentError: there is none.
+    """
+    return _combined("and_", "$and", criteria)
+
+
+def or_(*criteria: Criterion) -> QueryExpression:
+    """Fit documents that fit at least one criterion: `$or`.
+
+    Raises:
+        ArgumentTypeError: a criterion is a real bool, or no condition.
+        ArgumentError: there is none.
+    """
+    return _combined("or_", "$or", criteria)
+
+
+def not_(criterion: Criterion) -> QueryExpression:
+    """Fit documents that do not fit the criterion, those that lack its field included: `$nor`.
+
+    Raises:
+        ArgumentTypeError: the criterion is a real bool, or no condition.
+    """
+    return _combined("not_", "$nor", (criterion,))
+
+
+def asc(field: object) -> SortExpression:
+    """Sort by *field*, smallest first.
+
+    Arguments:
+        field: a field of the model class, `User.age` say.
+
+    Raises:
+        ArgumentTypeError: it is no field.
+    """
+    return _sorted("asc", field, 1)
+
+
+def desc(field: object) -> SortExpression:
+    """Sort by *field*, largest first.
+
+    Arguments:
+        field: a field of the model class, `User.age` say.
+
+    Raises:
+        ArgumentTypeError: it is no field.
+    """
+    return _sorted("desc", field, -1)
+
+
+def _combined(name: str, operator: str, criteria: tuple[Criterion, ...]) -> QueryExpression:
+    if not criteria:
+        raise ArgumentError(f"{name}() takes at least one condition")
+    for criterion in criteria:
+        if isinstance(criterion, bool) or not isinstance(cast("object", criterion), Mapping):
+            raise ArgumentTypeError(
+                f"{name}() takes conditions such as User.age > 18, or filter dicts, got {criterion!r}; "
+                "was an attribute of an instance compared instead of one of the class?"
+            )
+    return QueryExpression({operator: list(criteria)})
+
+
+def _sorted(name: str, field: object, direction: Literal[-1, 1]) -> SortExpression:
+    if not isinstance(field, FieldProxy):
+        raise ArgumentTypeError(f"{name}() takes a field of a model class, got {field!r}")
+    # A field's + gives the key it is stored under.
+    return SortExpression({str(+field): direction})

@@ -1,0 +1,247 @@
+"""What the tests share: one real server per run, one client of each kind, and sessions that are all awaited alike.
+
+A test that takes `session_maker` runs twice, with the blocking session dressed as an awaited one and with the asyncio session: one
+body says what both must do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, TypeAlias, cast
+from uuid import uuid4
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from odmantic import AIOEngine, SyncEngine
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+from typing_extensions import Self
+
+from mongotic import Session, sessionmaker
+from mongotic.asyncio import AsyncSession, async_sessionmaker
+from mongotic.asyncio.session import Done
+from mongotic.result import ScalarResult
+from mongotic.testing import EmbeddedMongo
+
+Document: TypeAlias = dict[str, Any]  # what the raw driver gives; tests compare it with literals
+SessionMaker: TypeAlias = Callable[[], AsyncSession]
+
+
+def pytest_report_header() -> str:
+    names = ("odmantic", "pydantic", "pymongo", "motor")
+    return "libraries: " + ", ".join(f"{name} {version(name)}" for name in names)
+
+
+# -- the server ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def server_uri() -> Iterator[str]:
+    """The connection string of `MONGOTIC_TEST_URI`, or of a server started for this run."""
+    given = os.environ.get("MONGOTIC_TEST_URI")
+    if given:
+        yield given
+        return
+    with EmbeddedMongo(test_commands=True) as server:
+        yield server.uri
+
+
+class CommandLog(CommandListener):
+    """The data commands a client has sent, in order."""
+
+    NAMES = frozenset({"find", "aggregate", "insert", "update", "delete", "count", "distinct", "findAndModify"})
+
+    def __init__(self) -> None:
+        self.sent: list[Document] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name in self.NAMES:
+            self.sent.append(dict(event.command))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+    def names(self) -> list[str]:
+        """The names of the commands and their collections: `insert user`."""
+        return [f"{name} {command[name]}" for command in self.sent for name in list(command)[:1]]
+
+
+@pytest.fixture(scope="session")
+def command_log() -> CommandLog:
+    return CommandLog()
+
+
+@pytest.fixture
+def commands(command_log: CommandLog) -> CommandLog:
+    """The commands sent by the sessions of this test."""
+    command_log.sent.clear()
+    return command_log
+
+
+@pytest.fixture(scope="session")
+def sync_client(server_uri: str, command_log: CommandLog) -> Iterator[MongoClient[Document]]:
+    with MongoClient[Document](server_uri, event_listeners=[command_log]) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def motor_client(server_uri: str, command_log: CommandLog) -> AsyncIterator[AsyncIOMotorClient[Document]]:
+    client = AsyncIOMotorClient[Document](server_uri, event_listeners=[command_log])
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def raw_client(server_uri: str) -> Iterator[MongoClient[Document]]:
+    """A client whose commands are not recorded, to prepare and to look."""
+    with MongoClient[Document](server_uri) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def sweeper() -> Iterator[ThreadPoolExecutor]:
+    """Drops databases while the tests go on: a replica set takes 0.1 s for each."""
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        yield executor
+
+
+@pytest.fixture
+def raw(raw_client: MongoClient[Document], sweeper: ThreadPoolExecutor) -> Iterator[Database[Document]]:
+    """A database of this test's own, as PyMongo sees it."""
+    name = f"test_{uuid4().hex}"
+    yield raw_client[name]
+    sweeper.submit(raw_client.drop_database, name)
+
+
+@pytest.fixture
+def sync_engine(sync_client: MongoClient[Document], raw: Database[Document]) -> SyncEngine:
+    return SyncEngine(sync_client, raw.name)
+
+
+@pytest.fixture
+async def motor_engine(motor_client: AsyncIOMotorClient[Document], raw: Database[Document]) -> AIOEngine:
+    return AIOEngine(motor_client, raw.name)
+
+
+# -- sessions -----------------------------------------------------------------------------------------------------
+
+
+class AwaitedResult:
+    """A blocking result whose methods are awaited."""
+
+    def __init__(self, inner: ScalarResult[object]) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> object:
+        return awaited(getattr(self._inner, name))
+
+    async def __aiter__(self) -> AsyncIterator[object]:
+        for item in self._inner:
+            yield item
+
+
+class AwaitedSession:
+    """A blocking session whose methods are awaited where those of `AsyncSession` are."""
+
+    AWAITED = frozenset({"close", "commit", "execute", "flush", "get", "scalar"})
+    AT_ONCE = frozenset({"delete", "rollback"})  # these act when called, and may be awaited
+
+    def __init__(self, inner: Session) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> object:
+        attribute = getattr(self._inner, name)
+        if name in self.AWAITED:
+            return awaited(attribute)
+        return done_at_once(attribute) if name in self.AT_ONCE else attribute
+
+    def __contains__(self, instance: object) -> bool:
+        return instance in self._inner
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self._inner)
+
+    def scalars(self, statement: Any) -> AwaitedResult:  # of every kind of query
+        return AwaitedResult(self._inner.scalars(statement))
+
+    async def __aenter__(self) -> Self:
+        self._inner.__enter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._inner.__exit__(kind, error, trace)
+
+
+def awaited(method: Callable[..., object]) -> Callable[..., object]:
+    async def call(*arguments: object, **options: object) -> object:
+        return method(*arguments, **options)
+
+    return call
+
+
+def done_at_once(method: Callable[..., object]) -> Callable[..., Done]:
+    def call(*arguments: object) -> Done:
+        method(*arguments)
+        return Done()
+
+    return call
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One kind of engine and client, with the session class that fits.
+
+    Attributes:
+        name: "sync" or "motor".
+        engine: an ODMantic engine on the test's database.
+        client: its client.
+        database: the test's database.
+    """
+
+    name: str
+    engine: SyncEngine | AIOEngine
+    client: Any  # MongoClient or AsyncIOMotorClient
+    database: str
+
+    def maker(self, bind: Any = None, **options: Any) -> SessionMaker:
+        """Return a maker of awaited sessions, bound to the engine unless told otherwise."""
+        bind = self.engine if bind is None else bind
+        if self.name != "sync":
+            return async_sessionmaker(bind, **options)
+        make = sessionmaker(bind, **options)
+        return lambda: cast("AsyncSession", AwaitedSession(make()))
+
+
+@pytest.fixture(params=["sync", "motor"])
+def backend(
+    request: pytest.FixtureRequest,
+    raw: Database[Document],
+    sync_engine: SyncEngine,
+    motor_engine: AIOEngine,
+    sync_client: MongoClient[Document],
+    motor_client: AsyncIOMotorClient[Document],
+) -> Backend:
+    if request.param == "sync":
+        return Backend("sync", sync_engine, sync_client, raw.name)
+    return Backend("motor", motor_engine, motor_client, raw.name)
+
+
+@pytest.fixture
+def session_maker(backend: Backend) -> SessionMaker:
+    """Makes sessions on the test's database, all of them awaited."""
+    return backend.maker()
+
+
+@pytest.fixture
+async def session(session_maker: SessionMaker) -> AsyncIterator[AsyncSession]:
+    async with session_maker() as opened:
+        yield opened
