@@ -1,0 +1,250 @@
+"""mongotic beside plain ODMantic on one database: what each has loaded or saved, the other can go on with.
+
+And ODMantic's silent losses, each shown on plain ODMantic first, then not to happen with mongotic.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TypeVar, cast
+
+import pytest
+from odmantic import AIOEngine, Field, Model, Reference, SyncEngine
+from odmantic.exceptions import DocumentParsingError, DuplicateKeyError
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError as DriverDuplicateKeyError
+
+from mongotic import IntegrityError, InvalidRequestError, StaleDataError, select
+from mongotic.asyncio import AsyncSession
+from tests.conftest import Backend, CommandLog, Document
+
+T = TypeVar("T")
+
+
+class User(Model):
+    name: str
+    age: int = 0
+    tags: list[str] = []
+
+
+class Publisher(Model):
+    name: str
+    tags: list[str] = []
+
+
+class Book(Model):
+    title: str
+    publisher: Publisher = Reference()
+
+
+class Badge(Model):
+    code: str = Field(primary_field=True)
+    owner: str
+
+
+class Plain:
+    """ODMantic's engine, awaited whichever kind it is."""
+
+    def __init__(self, engine: SyncEngine | AIOEngine) -> None:
+        self._engine = engine
+
+    async def save(self, instance: Model) -> None:
+        await self._result(self._engine.save(instance))
+
+    async def one(self, model: type[T]) -> T:
+        found = await self._result(self._engine.find_one(model))  # type: ignore[type-var]  # any model of this file
+        assert found is not None
+        return cast("T", found)
+
+    @staticmethod
+    async def _result(value: object) -> object:
+        return await value if inspect.isawaitable(value) else value
+
+
+@pytest.fixture
+def plain(backend: Backend) -> Plain:
+    return Plain(backend.engine)
+
+
+def documents(raw: Database[Document], collection: str) -> list[Document]:
+    return list(raw[collection].find({}, {"_id": 0}))
+
+
+# -- going on with each other's instances -------------------------------------------------------------------------
+
+
+async def test_an_instance_odmantic_loaded_is_updated_not_inserted(
+    session: AsyncSession, plain: Plain, raw: Database[Document]
+) -> None:
+    await plain.save(User(name="Ann"))
+    user = await plain.one(User)
+    user.age = 31
+    user.tags.append("x")
+    session.add(user)
+    await session.commit()
+    assert documents(raw, "user") == [{"name": "Ann", "age": 31, "tags": ["x"]}]
+
+
+async def test_an_instance_odmantic_saved_can_be_changed_and_deleted(
+    session: AsyncSession, plain: Plain, raw: Database[Document]
+) -> None:
+    user = User(name="Ann")
+    await plain.save(user)
+    session.add(user)
+    user.name = "Anna"
+    await session.commit()
+    assert documents(raw, "user") == [{"name": "Anna", "age": 0, "tags": []}]
+    session.delete(user)
+    await session.commit()
+    assert documents(raw, "user") == []
+
+
+async def test_an_instance_odmantic_loaded_can_be_deleted_at_once(
+    session: AsyncSession, plain: Plain, raw: Database[Document]
+) -> None:
+    await plain.save(User(name="Ann"))
+    session.delete(await plain.one(User))
+    await session.commit()
+    assert documents(raw, "user") == []
+
+
+async def test_an_unwritten_field_of_an_adopted_instance_is_not_written(
+    session: AsyncSession, plain: Plain, raw: Database[Document]
+) -> None:
+    await plain.save(User(name="Ann", age=30))
+    user = await plain.one(User)
+    raw["user"].update_one({}, {"$set": {"age": 77}})
+    user.name = "Anna"
+    session.add(user)
+    await session.commit()
+    assert documents(raw, "user") == [{"name": "Anna", "age": 77, "tags": []}]
+
+
+async def test_rollback_leaves_an_adopted_instance_as_it_is(session: AsyncSession, plain: Plain) -> None:
+    await plain.save(User(name="Ann", age=30))
+    user = await plain.one(User)
+    session.add(user)
+    user.age = 31
+    session.rollback()
+    assert user.age == 31
+    assert user not in session
+
+
+async def test_a_reference_to_what_odmantic_loaded_is_not_written(
+    session: AsyncSession, plain: Plain, raw: Database[Document], commands: CommandLog
+) -> None:
+    await plain.save(Publisher(name="North", tags=["a"]))
+    publisher = await plain.one(Publisher)
+    raw["publisher"].update_one({}, {"$push": {"tags": "theirs"}})
+    commands.sent.clear()
+    session.add(Book(title="b", publisher=publisher))
+    await session.commit()
+    assert commands.names() == ["insert book"]
+    assert documents(raw, "publisher") == [{"name": "North", "tags": ["a", "theirs"]}]
+
+
+async def test_odmantic_can_save_what_mongotic_loaded(
+    session: AsyncSession, plain: Plain, raw: Database[Document]
+) -> None:
+    session.add(User(name="Ann"))
+    await session.commit()
+    user = await session.scalars(select(User)).one()
+    user.age = 31
+    await plain.save(user)
+    assert documents(raw, "user") == [{"name": "Ann", "age": 31, "tags": []}]
+    user.age = 32
+    await session.commit()
+    assert documents(raw, "user") == [{"name": "Ann", "age": 32, "tags": []}]
+
+
+async def test_what_mongotic_deleted_odmantic_can_save_anew(
+    session: AsyncSession, plain: Plain, raw: Database[Document]
+) -> None:
+    user = User(name="Ann", age=3)
+    session.add(user)
+    await session.commit()
+    session.delete(user)
+    await session.commit()
+    await plain.save(user)
+    assert documents(raw, "user") == [{"name": "Ann", "age": 3, "tags": []}]
+
+
+async def test_a_copy_is_a_new_instance(session: AsyncSession, plain: Plain, raw: Database[Document]) -> None:
+    await plain.save(User(name="Ann"))
+    user = await plain.one(User)
+    constructed = User.model_construct(**{**user.__dict__, "name": "constructed"})
+    session.add(constructed)
+    with pytest.raises(IntegrityError):
+        await session.commit()
+    with pytest.raises(InvalidRequestError, match="not stored yet"):
+        session.delete(constructed)
+
+
+# -- losses of ODMantic that must not happen here -----------------------------------------------------------------
+
+
+async def test_loss_resurrection(session: AsyncSession, plain: Plain, raw: Database[Document]) -> None:
+    await plain.save(User(name="Ann"))
+    user = await plain.one(User)
+    raw["user"].delete_many({})
+    user.age = 31
+    await plain.save(user)
+    assert documents(raw, "user") == [{"age": 31, "tags": []}]
+    with pytest.raises(DocumentParsingError):
+        await plain.one(User)
+    raw["user"].delete_many({})
+
+    user = User(name="Bob")
+    session.add(user)
+    await session.commit()
+    raw["user"].delete_many({})
+    user.age = 31
+    with pytest.raises(StaleDataError):
+        await session.commit()
+    assert documents(raw, "user") == []
+
+
+async def test_loss_overwritten_list(session: AsyncSession, plain: Plain, raw: Database[Document]) -> None:
+    await plain.save(User(name="Ann"))
+    user = await plain.one(User)
+    raw["user"].update_one({}, {"$push": {"tags": "theirs"}})
+    user.age = 31
+    await plain.save(user)
+    assert documents(raw, "user") == [{"name": "Ann", "age": 31, "tags": []}]
+    raw["user"].delete_many({})
+
+    user = User(name="Bob")
+    session.add(user)
+    await session.commit()
+    raw["user"].update_one({}, {"$push": {"tags": "theirs"}})
+    user.age = 31
+    await session.commit()
+    assert documents(raw, "user") == [{"name": "Bob", "age": 31, "tags": ["theirs"]}]
+
+
+async def test_loss_silent_overwrite(session: AsyncSession, plain: Plain, raw: Database[Document]) -> None:
+    await plain.save(Badge(code="1", owner="Ann"))
+    await plain.save(Badge(code="1", owner="thief"))
+    assert documents(raw, "badge") == [{"owner": "thief"}]
+
+    session.add(Badge(code="1", owner="other thief"))
+    with pytest.raises(IntegrityError) as caught:
+        await session.commit()
+    assert isinstance(caught.value, DuplicateKeyError)
+    assert isinstance(caught.value, DriverDuplicateKeyError)
+    assert documents(raw, "badge") == [{"owner": "thief"}]
+
+
+async def test_loss_cascading_writes(session: AsyncSession, plain: Plain, raw: Database[Document]) -> None:
+    await plain.save(Book(title="b", publisher=Publisher(name="North")))
+    book = await plain.one(Book)
+    raw["publisher"].update_one({}, {"$push": {"tags": "theirs"}})
+    book.title = "c"
+    await plain.save(book)
+    assert documents(raw, "publisher") == [{"name": "North", "tags": []}]
+
+    loaded = await session.scalars(select(Book)).one()
+    raw["publisher"].update_one({}, {"$push": {"tags": "theirs"}})
+    loaded.title = "d"
+    await session.commit()
+    assert documents(raw, "publisher") == [{"name": "North", "tags": ["theirs"]}]

@@ -1,0 +1,121 @@
+"""What a session can be bound to, and which database it uses then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from odmantic import AIOEngine, Model, SyncEngine
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.database import Database
+from pymongo.uri_parser import parse_uri
+
+from mongotic import ArgumentError, Session, UnboundExecutionError, select, sessionmaker
+from mongotic.asyncio import AsyncSession, async_sessionmaker
+from tests.conftest import Backend, CommandLog, Document
+
+
+class User(Model):
+    name: str
+
+
+class Elsewhere(Model):
+    __databasename__ = "mongotic_test_elsewhere"
+    name: str
+
+
+async def _stored(make: Callable[[], AsyncSession], instance: Model) -> None:
+    async with make() as session:
+        session.add(instance)
+        await session.commit()
+
+
+async def test_an_engine_brings_its_database(backend: Backend, raw: Database[Document]) -> None:
+    await _stored(backend.maker(), User(name="Ann"))
+    assert raw["user"].count_documents({}) == 1
+
+
+async def test_a_client_is_told_the_database(backend: Backend, raw: Database[Document]) -> None:
+    await _stored(backend.maker(backend.client, database=raw.name), User(name="Ann"))
+    assert raw["user"].count_documents({}) == 1
+
+
+async def test_a_client_may_have_a_default_database(backend: Backend, raw: Database[Document], server_uri: str) -> None:
+    host, port = parse_uri(server_uri)["nodelist"][0]
+    uri = f"mongodb://{host}:{port}/{raw.name}?directConnection=true"
+    kind: Any = MongoClient if backend.name == "sync" else AsyncIOMotorClient
+    client = kind(uri)
+    await _stored(backend.maker(client), User(name="Ann"))
+    client.close()
+    assert raw["user"].count_documents({}) == 1
+
+
+async def test_a_model_may_name_its_own_database(backend: Backend, raw_client: MongoClient[Document]) -> None:
+    own = raw_client["mongotic_test_elsewhere"]["elsewhere"]
+    own.delete_many({})
+    await _stored(backend.maker(), Elsewhere(name="Ann"))
+    await _stored(backend.maker(backend.client), Elsewhere(name="Bob"))
+    assert sorted(document["name"] for document in own.find()) == ["Ann", "Bob"]
+    raw_client.drop_database("mongotic_test_elsewhere")
+
+
+async def test_without_any_database_the_error_names_the_four_places(backend: Backend, commands: CommandLog) -> None:
+    async with backend.maker(backend.client)() as session:
+        with pytest.raises(UnboundExecutionError, match=r"__databasename__.*engine.*database=.*connection string"):
+            await session.scalars(select(User)).all()
+        session.add(User(name="Ann"))
+        with pytest.raises(UnboundExecutionError):
+            await session.commit()
+    assert commands.sent == []
+
+
+async def test_an_engines_subclass_may_choose_the_collection(
+    sync_client: MongoClient[Document], raw: Database[Document]
+) -> None:
+    class Prefixed(SyncEngine):
+        def get_collection(self, model: Any) -> Any:  # as ODMantic types it
+            return self.database[f"pre_{model.__collection__}"]
+
+    with Session(Prefixed(sync_client, raw.name)) as session:
+        session.add(User(name="Ann"))
+        session.commit()
+    assert raw["pre_user"].count_documents({}) == 1
+
+
+@pytest.mark.parametrize("make", [Session, sessionmaker])
+def test_a_blocking_session_refuses_what_does_not_fit(make: Any, motor_engine: AIOEngine) -> None:
+    for bind in (motor_engine, motor_engine.client, AsyncMongoClient(), "mongodb://localhost", None, SyncEngine):
+        with pytest.raises(TypeError, match=r"it takes an odmantic.SyncEngine, or a pymongo.MongoClient"):
+            make(bind)
+
+
+@pytest.mark.parametrize("make", [AsyncSession, async_sessionmaker])
+def test_an_awaiting_session_refuses_what_does_not_fit(make: Any, sync_engine: SyncEngine) -> None:
+    for bind in (sync_engine, sync_engine.client, "mongodb://localhost", None, AIOEngine):
+        with pytest.raises(TypeError, match=r"it takes an odmantic.AIOEngine, or a motor AsyncIOMotorClient"):
+            make(bind)
+
+
+def test_the_error_of_a_wrong_bind_names_what_was_given(motor_engine: AIOEngine) -> None:
+    with pytest.raises(TypeError, match=r"Session cannot be bound to odmantic.engine.AIOEngine"):
+        Session(motor_engine)  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_database_that_contradicts_the_engine_is_refused(sync_engine: SyncEngine) -> None:
+    with pytest.raises(ArgumentError, match="differs from the engine's database"):
+        Session(sync_engine, database="other")
+    Session(sync_engine, database=sync_engine.database_name).close()
+    with pytest.raises(ArgumentError, match="empty"):
+        Session(sync_engine.client, database="")
+    with pytest.raises(TypeError, match="name of a database"):
+        Session(sync_engine.client, database=3)  # type: ignore[arg-type]  # that is the point
+
+
+def test_info_belongs_to_each_session(sync_engine: SyncEngine) -> None:
+    maker = sessionmaker(sync_engine, info={"request": 1})
+    with maker() as one, maker() as other:
+        one.info["request"] = 2
+        assert other.info == {"request": 1}
+    assert repr(maker) == "sessionmaker(SyncEngine)"
