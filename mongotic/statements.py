@@ -101,7 +101,7 @@ class Select(_Filtered, Generic[T]):
             ArgumentTypeError: a clause is neither.
             ArgumentError: a field belongs to another model.
         """
-        if clauses == (None,):
+        if len(clauses) == 1 and clauses[0] is None:  # by identity: a field answers == with a condition
             return self._with(replace(self.command, sort=()))
         found = [pair for clause in clauses for pair in compiler.ordering(self.command.mapping, clause)]
         return self._with(replace(self.command, sort=(*self.command.sort, *found)))

@@ -15,7 +15,7 @@ from odmantic import Model
 from . import odmantic_internals as odm
 from . import snapshot
 from .encoding import Document, encode_field
-from .errors import ArgumentError, DocumentError, InvalidRequestError, UnmappedInstanceError
+from .errors import ArgumentError, InvalidRequestError, UnmappedInstanceError
 from .hydration import References, hydrate
 from .identity_map import IdentityKey, IdentityMap, identity_key
 from .instance_state import InstanceState, remember, state_of
@@ -370,19 +370,16 @@ class Bookkeeping:
         """Set the fields of *instance* back to its snapshot."""
         mapping = mapping_of(type(instance))
         codec = self.codec(mapping)
-        believed = cast("bytes", state.snapshot)
+        believed = snapshot.decode(cast("bytes", state.snapshot), codec)
         try:
-            now = snapshot.take(mapping, instance, codec)
-            changed = snapshot.difference(believed, now, codec).top_level_keys()
-        except ArgumentError:
-            changed = set(mapping.by_key)
+            now = snapshot.decode(snapshot.take(mapping, instance, codec), codec)
+        except ArgumentError:  # a value that cannot be stored was put in place
+            now = {}
+        changed = {key for key in believed if key not in now or not snapshot.same(believed[key], now[key])}
         if not changed:
             return
-        try:
-            earlier = hydrate(mapping, snapshot.decode(believed, codec), state.references)
-        except DocumentError:
-            # ODMantic loaded it and mongotic never saw the whole document: there is nothing to go back to.
-            return
+        # The snapshot of an instance that ODMantic loaded lacks what mongotic has not seen: that stays as it is.
+        earlier = hydrate(mapping, {**now, **believed}, state.references)
         for name, field in mapping.fields.items():
             if field.key in changed:
                 instance.__dict__[name] = earlier.__dict__[name]

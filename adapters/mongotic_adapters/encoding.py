@@ -22,6 +22,7 @@ from odmantic import Model
 from pydantic import BaseModel
 
 from . import odmantic_internals as odm
+from .errors import ArgumentError
 from .mapping import FieldMap, Mapping, Shape, class_mapping, mapping_of
 
 Document: TypeAlias = dict[str, object]
@@ -34,6 +35,9 @@ _AS_IS: frozenset[type] = frozenset(
         timestamp.Timestamp, dbref.DBRef, min_key.MinKey, max_key.MaxKey, datetime_ms.DatetimeMS,
     }
 )  # fmt: skip
+
+
+_TOO_DEEP = "a value is nested too deeply, or contains itself. Nothing was sent."
 
 
 def is_document(value: object) -> TypeGuard[Document]:
@@ -76,12 +80,19 @@ def _encode_rarer(value: object) -> object:
 
 def encode_operand(value: object) -> object:
     """Return *value* as a filter must hold it: an instance stands for its key, an embedded one for its document."""
+    try:
+        return _encode_operand(value)
+    except RecursionError:
+        raise ArgumentError(f"a value of a condition cannot be sent: {_TOO_DEEP}") from None
+
+
+def _encode_operand(value: object) -> object:
     if isinstance(value, Model):
         return encode_key(value)
     if isinstance(value, odm.BaseODMModel):
         return encode_instance(class_mapping(type(value)), value)
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [encode_operand(item) for item in cast("Iterable[object]", value)]
+        return [_encode_operand(item) for item in cast("Iterable[object]", value)]
     return encode_value(value)
 
 
@@ -93,6 +104,13 @@ def encode_key(instance: Model) -> object:
 
 def encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     """Return the whole document of *instance*, keys the model does not know excluded."""
+    try:
+        return _encode_instance(mapping, instance)
+    except RecursionError:
+        raise ArgumentError(f"an instance of {mapping.name} cannot be stored: {_TOO_DEEP}") from None
+
+
+def _encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     if mapping.own_serializers:
         return cast("Document", encode_value(odm.dump_doc(instance)))
     values = instance.__dict__

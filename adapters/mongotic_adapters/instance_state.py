@@ -84,7 +84,7 @@ def state_of(instance: Model) -> InstanceState | None:
     if state.owner_ref is not None and state.owner_ref() is None:
         # The session was dropped without being closed.
         state.owner_ref = None
-        state.move(Move.RELEASE, type(instance).__name__)
+        state.move(Move.RELEASE, "an instance of a dropped session")
     return state
 
 

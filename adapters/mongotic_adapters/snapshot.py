@@ -114,7 +114,7 @@ def _compare(before: Document, after: Document, prefix: str, found: Difference) 
         path = f"{prefix}{key}"
         if key not in before:
             found.assigned[path] = value
-        elif not _same(before[key], value):
+        elif not same(before[key], value):
             earlier = before[key]
             if is_document(earlier) and is_document(value) and _addressable(earlier, value):
                 _compare(earlier, value, f"{path}.", found)
@@ -123,16 +123,16 @@ def _compare(before: Document, after: Document, prefix: str, found: Difference) 
     found.removed.extend(f"{prefix}{key}" for key in before if key not in after)
 
 
-def _same(before: object, after: object) -> bool:
+def same(before: object, after: object) -> bool:
     """Tell whether two decoded values are the same in the database: equal, of one type, and NaN equals itself."""
     if type(before) is not type(after):
         return False
     if isinstance(before, dict):
         one, other = cast("Document", before), cast("Document", after)
-        return list(one) == list(other) and all(_same(value, other[key]) for key, value in one.items())
+        return list(one) == list(other) and all(same(value, other[key]) for key, value in one.items())
     if isinstance(before, list):
         items, others = cast("list[object]", before), cast("list[object]", after)
-        return len(items) == len(others) and all(map(_same, items, others))
+        return len(items) == len(others) and all(map(same, items, others))
     return before == after or (before != before and after != after)
 
 

@@ -38,6 +38,8 @@ def validated(mapping: Mapping, field: FieldMap, value: object, where: str) -> o
     except ValidationError as error:
         reasons = "; ".join(detail["msg"] for detail in error.errors())
         raise ArgumentError(f"{where}: {value!r} does not fit {mapping.name}.{field.name}: {reasons}") from error
+    except TypeError as error:  # of ODMantic's own validators: bytes that are no ObjectId
+        raise ArgumentError(f"{where}: {value!r} does not fit {mapping.name}.{field.name}: {error}") from error
 
 
 def _check(mapping: Mapping, field: FieldMap, value: object) -> object:
