@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable
 from typing import Any, Protocol, TypeAlias, cast
 
+from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
 from odmantic import AIOEngine
 from pymongo.errors import ConfigurationError
+from typing_extensions import Self
 
 from . import driver_calls
 from . import odmantic_internals as odm
@@ -20,6 +22,7 @@ from .driver_errors import translated, writing
 from .encoding import Document
 from .mapping import Mapping
 from .port import database_name
+from .records import Record, split
 from .snapshot import Codec
 
 # The client's document class is the user's choice, so any will do.
@@ -30,9 +33,10 @@ FITS = "an odmantic.AIOEngine, or a motor AsyncIOMotorClient with database="
 
 
 class Cursor(Protocol):
-    """What the cursors of Motor have in common with those of PyMongo Async."""
+    """A cursor of Motor or PyMongo Async, over batches or single documents."""
 
-    async def to_list(self, length: int | None) -> list[Document]: ...
+    def __anext__(self) -> Awaitable[bytes | RawBSONDocument]: ...
+    def __aiter__(self) -> Self: ...
     async def close(self) -> None: ...
 
 
@@ -64,22 +68,21 @@ class AwaitingPort:
     def codec(self, mapping: Mapping) -> Codec:
         return self._collection(mapping).codec_options
 
-    async def fetch(self, read: Read) -> list[Document]:
-        with translated(f"find on {read.mapping.collection!r}"):
-            cursor = cast("Cursor", driver_calls.find(self._collection(read.mapping), read, None))
-            return await cursor.to_list(None)
+    async def fetch(self, read: Read) -> list[Record]:
+        return [record async for batch in self.batches(read, 0) for record in batch]
 
-    async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
+    async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
         action = f"find on {read.mapping.collection!r}"
+        collection = self._collection(read.mapping)
         with translated(action):
-            cursor = cast("Cursor", driver_calls.find(self._collection(read.mapping), read, None, size))
+            cursor = cast("Cursor", driver_calls.find(collection, read, None, size))
         try:
             while True:
                 with translated(action):
-                    documents = await cursor.to_list(size)
-                if not documents:
+                    batch = await anext(cursor, None)
+                if batch is None:
                     return
-                yield documents
+                yield split(batch, collection.codec_options)
         finally:
             await cursor.close()
 

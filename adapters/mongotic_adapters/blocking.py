@@ -6,12 +6,13 @@ Made by the facade's `Session`; driven by `flows.driving.run`.  Its methods are 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
+from bson.raw_bson import RawBSONDocument
 from odmantic import SyncEngine
 from pymongo import MongoClient
-from pymongo.cursor import Cursor
 from pymongo.errors import ConfigurationError
+from typing_extensions import Self
 
 from . import driver_calls
 from . import odmantic_internals as odm
@@ -21,6 +22,7 @@ from .driver_errors import translated, writing
 from .encoding import Document
 from .mapping import Mapping
 from .port import database_name
+from .records import Record, split
 from .snapshot import Codec
 
 # The client's document class is the user's choice, so any will do.
@@ -28,6 +30,14 @@ SyncBind: TypeAlias = "SyncEngine | MongoClient[Any]"
 """What a blocking session can be bound to."""
 
 FITS = "an odmantic.SyncEngine, or a pymongo.MongoClient with database="
+
+
+class Cursor(Protocol):
+    """A cursor of PyMongo, over batches or single documents."""
+
+    def __next__(self) -> bytes | RawBSONDocument: ...
+    def __iter__(self) -> Self: ...
+    def close(self) -> None: ...
 
 
 class BlockingPort:
@@ -58,22 +68,21 @@ class BlockingPort:
     def codec(self, mapping: Mapping) -> Codec:
         return self._collection(mapping).codec_options
 
-    async def fetch(self, read: Read) -> list[Document]:
-        with translated(f"find on {read.mapping.collection!r}"):
-            cursor = cast("Cursor[Document]", driver_calls.find(self._collection(read.mapping), read, None))
-            return cursor.to_list()
+    async def fetch(self, read: Read) -> list[Record]:
+        return [record async for batch in self.batches(read, 0) for record in batch]
 
-    async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
+    async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
         action = f"find on {read.mapping.collection!r}"
+        collection = self._collection(read.mapping)
         with translated(action):
-            cursor = cast("Cursor[Document]", driver_calls.find(self._collection(read.mapping), read, None, size))
+            cursor = cast("Cursor", driver_calls.find(collection, read, None, size))
         try:
             while True:
                 with translated(action):
-                    documents = cursor.to_list(size)
-                if not documents:
+                    batch = next(cursor, None)
+                if batch is None:
                     return
-                yield documents
+                yield split(batch, collection.codec_options)
         finally:
             cursor.close()
 

@@ -14,13 +14,14 @@ from odmantic import Model
 
 from . import odmantic_internals as odm
 from . import snapshot
-from .encoding import Document, encode_field
+from .encoding import encode_field
 from .errors import ArgumentError, InvalidRequestError, UnmappedInstanceError
-from .hydration import References, hydrate
+from .hydration import hydrate
 from .identity_map import IdentityKey, IdentityMap, identity_key
-from .instance_state import InstanceState, remember, state_of
+from .instance_state import InstanceState, References, remember, state_of
 from .mapping import Mapping, mapping_of
-from .snapshot import Codec
+from .records import Record
+from .snapshot import Codec, Difference
 from .states import Move, State
 
 
@@ -194,7 +195,7 @@ class Bookkeeping:
         state = state_of(instance)
         return state is not None and state.expired
 
-    def load(self, mapping: Mapping, document: Document, references: References) -> Model:
+    def load(self, mapping: Mapping, record: Record, references: References) -> Model:
         """Return the one instance of a document that was just read.
 
         An instance held already takes the values read in every field that has no unwritten change.
@@ -202,18 +203,22 @@ class Bookkeeping:
         Raises:
             DocumentError: the document does not fit the model.
         """
-        fresh = hydrate(mapping, document, references)
+        document, as_read = record
         key = identity_key(mapping, document["_id"])
         state = self._identities.find(key)
         held = None if state is None else state()
         if state is not None and held is not None:
-            self._renew(mapping, state, held, fresh)
+            self._renew(mapping, state, held, record, references)
             return held
+        fresh = hydrate(mapping, document, references)
         state = remember(fresh)
         state.move(Move.LOAD, mapping.name)
         state.owner_ref = self._self_ref
-        state.snapshot = snapshot.take(mapping, fresh, self.codec(mapping))
-        state.references = dict(references)
+        state.as_read = as_read
+        if not mapping.repeatable:
+            state.snapshot = snapshot.take(mapping, fresh, self.codec(mapping))
+        if references:
+            state.references = dict(references)
         self._identities.put(key, state, fresh)
         return fresh
 
@@ -229,7 +234,7 @@ class Bookkeeping:
         state = remember(instance)
         state.move(Move.FLUSH, describe(instance))
         self._no_longer_pending(state)
-        state.snapshot = after
+        state.snapshot, state.as_read = after, None
         state.references = _references(instance)
         state.expired = False
         self._identities.put(_key(instance), state, instance)
@@ -287,15 +292,37 @@ class Bookkeeping:
     def is_modified(self, instance: Model) -> bool:
         """Tell whether *instance* has values the database is not believed to hold."""
         state = state_of(instance)
-        if state is None or state.snapshot is None:
+        if state is None or not state.is_stored:
             return False
-        mapping = mapping_of(type(instance))
-        codec = self.codec(mapping)
         try:
-            now = snapshot.take(mapping, instance, codec)
+            return bool(self.unwritten(state, instance)[0])
         except ArgumentError:  # a value that cannot be stored was put in place; flush will say so
             return True
-        return bool(snapshot.difference(state.snapshot, now, codec))
+
+    def unwritten(self, state: InstanceState, instance: Model) -> tuple[Difference, bytes]:
+        """Return what a stored instance has that the database is not believed to hold, and its snapshot once that is
+        written.
+
+        Raises:
+            ArgumentError: a value cannot be stored.
+        """
+        mapping = mapping_of(type(instance))
+        codec = self.codec(mapping)
+        now = snapshot.take(mapping, instance, codec)
+        if now == state.as_read:
+            return Difference(), now
+        return snapshot.difference(self._believed(state, mapping), now, codec), now
+
+    def _believed(self, state: InstanceState, mapping: Mapping) -> bytes:
+        """Return the snapshot of a stored instance, made now of what was read if it was not needed before.
+
+        Made of an instance and not of the document itself: a default that stands in for a missing key is no difference.
+        """
+        if state.snapshot is None:
+            codec = self.codec(mapping)
+            document = snapshot.decode(cast("bytes", state.as_read), codec)
+            state.snapshot = snapshot.take(mapping, hydrate(mapping, document, state.references), codec)
+        return state.snapshot
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -303,7 +330,7 @@ class Bookkeeping:
         """Return the state of *instance*, seeing that ODMantic may have stored or loaded it before mongotic met it."""
         state = remember(instance)
         mapping = mapping_of(type(instance))
-        if state.state is State.DETACHED and state.snapshot is None:
+        if state.state is State.DETACHED and not state.is_stored:
             state.move(Move.LOSE, mapping.name)
         if state.state is not State.TRANSIENT:
             return state
@@ -347,30 +374,36 @@ class Bookkeeping:
         if key in self._new_keys:
             raise InvalidRequestError(f"{name}: this session was given another new instance with the same key")
 
-    def _renew(self, mapping: Mapping, state: InstanceState, held: Model, fresh: Model) -> None:
-        codec = self.codec(mapping)
-        read = snapshot.take(mapping, fresh, codec)
-        believed = cast("bytes", state.snapshot)
+    def _renew(
+        self, mapping: Mapping, state: InstanceState, held: Model, record: Record, references: References
+    ) -> None:
+        """Take over a document that was read again."""
+        document, as_read = record
         state.expired = False
         self._identities.hold(state, held)
-        if read == believed:
+        if as_read == state.as_read:
             return
-        unwritten = snapshot.difference(believed, snapshot.take(mapping, held, codec), codec).top_level_keys()
+        unwritten = self.unwritten(state, held)[0].top_level_keys()
+        fresh = hydrate(mapping, document, references)
         for name, field in mapping.fields.items():
             if field.key not in unwritten:
                 held.__dict__[name] = fresh.__dict__[name]
-        # A field with an unwritten change keeps its old baseline too: only what the user changed in it will be written.
-        earlier, now = snapshot.decode(believed, codec), snapshot.decode(read, codec)
-        kept = {key: value for key, value in now.items() if key not in unwritten}
-        kept |= {key: earlier[key] for key in unwritten if key in earlier}
-        state.snapshot = snapshot.encode_document(kept, codec, describe(held))
-        state.references = _references(fresh)
+        codec = self.codec(mapping)
+        now = snapshot.take(mapping, fresh, codec)
+        if unwritten:
+            # A field with an unwritten change keeps its baseline too: only what the user changed in it will be written.
+            earlier, read = snapshot.decode(self._believed(state, mapping), codec), snapshot.decode(now, codec)
+            kept = {key: value for key, value in read.items() if key not in unwritten}
+            kept |= {key: earlier[key] for key in unwritten if key in earlier}
+            now = snapshot.encode_document(kept, codec, describe(held))
+        state.snapshot, state.as_read = now, None if unwritten else as_read
+        state.references = dict(references)
 
     def _restore(self, state: InstanceState, instance: Model) -> None:
         """Set the fields of *instance* back to its snapshot."""
         mapping = mapping_of(type(instance))
         codec = self.codec(mapping)
-        believed = snapshot.decode(cast("bytes", state.snapshot), codec)
+        believed = snapshot.decode(self._believed(state, mapping), codec)
         try:
             now = snapshot.decode(snapshot.take(mapping, instance, codec), codec)
         except ArgumentError:  # a value that cannot be stored was put in place
@@ -387,7 +420,7 @@ class Bookkeeping:
 
     def _gone(self, state: InstanceState, instance: Model) -> None:
         """Note that no document of *instance* exists: adding it again stores it anew, in ODMantic's eyes too."""
-        state.snapshot = None
+        state.snapshot = state.as_read = None
         odm.mark_assigned(instance, set(mapping_of(type(instance)).fields))
 
     def _release(self, state: InstanceState, instance: Model) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import InvalidOperation
 from pymongo.results import (
     BulkWriteResult,
     DeleteResult,
@@ -29,17 +30,19 @@ class Collection(Protocol):
 
     codec_options: CodecOptions[Document]
 
-    def find(
+    def find_raw_batches(
         self,
         filter: Document,  # noqa: A002  # PyMongo's name
         projection: Document | None,
-        *,
-        skip: int,
-        limit: int,
-        sort: list[tuple[str, int]] | None,
-        batch_size: int,
-        session: object,
+        **options: object,
     ) -> object: ...
+    def find(
+        self,
+        filter: Document,  # noqa: A002
+        projection: Document | None,
+        **options: object,
+    ) -> object: ...
+    def with_options(self, codec_options: CodecOptions[RawBSONDocument]) -> Collection: ...
     def count_documents(self, filter: Document, *, session: object, **options: object) -> object: ...  # noqa: A002
     def insert_one(self, document: RawBSONDocument, *, session: object) -> object: ...
     def insert_many(self, documents: list[RawBSONDocument], *, session: object) -> object: ...
@@ -59,18 +62,20 @@ class Collection(Protocol):
 
 
 def find(collection: Collection, read: Read, session: object, batch_size: int = 0) -> object:
-    """Open a cursor."""
-    # A negative limit asks for a single batch, so that the server keeps no cursor for a handful of documents.
-    limit = -read.limit if read.limit is not None and read.limit <= 2 else (read.limit or 0)
-    return collection.find(
-        read.filter,
-        read.projection,
-        skip=read.skip,
-        limit=limit,
-        sort=list(read.sort) or None,
-        batch_size=batch_size,
-        session=session,
-    )
+    """Open a cursor whose items `records.split` understands."""
+    options: dict[str, object] = {
+        "skip": read.skip,
+        # A negative limit asks for a single batch, so that the server keeps no cursor for a handful of documents.
+        "limit": -read.limit if read.limit is not None and read.limit <= 2 else (read.limit or 0),
+        "sort": list(read.sort) or None,
+        "batch_size": batch_size,
+        "session": session,
+    }
+    try:
+        return collection.find_raw_batches(read.filter, read.projection, **options)
+    except InvalidOperation:  # the client encrypts fields; it decrypts document by document
+        raw_codec = collection.codec_options.with_options(document_class=RawBSONDocument)
+        return collection.with_options(raw_codec).find(read.filter, read.projection, **options)
 
 
 def count(collection: Collection, read: Read, session: object) -> object:

@@ -12,8 +12,9 @@ import decimal
 import enum
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as AnyMapping
+from functools import lru_cache, partial
 from typing import TypeAlias, TypeGuard, cast
 
 import bson
@@ -114,32 +115,43 @@ def _encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     if mapping.own_serializers:
         return cast("Document", encode_value(odm.dump_doc(instance)))
     values = instance.__dict__
-    document: Document = {}
-    if mapping.primary:
-        document["_id"] = None  # first, as in every document MongoDB shows
-    for name, field in mapping.fields.items():
-        document[field.key] = encode_field(field, values[name])
+    # The key goes first, as in every document MongoDB shows.
+    document: Document = {"_id": None} if mapping.primary else {}
+    for name, key, encode in _encoders(mapping):
+        value = values[name]
+        document[key] = value if encode is encode_value and type(value) in _AS_IS else encode(value)
     if mapping.keeps_extra:
         extra = cast("Document", encode_value(instance.__pydantic_extra__ or {}))
         document.update((key, value) for key, value in extra.items() if key not in mapping.by_key)
     return document
 
 
+@lru_cache(maxsize=4096)
+def _encoders(mapping: Mapping) -> list[tuple[str, str, Callable[[object], object]]]:
+    """Return name, key and encoder of each field."""
+    return [(name, field.key, _encoder(field)) for name, field in mapping.fields.items()]
+
+
+def _encoder(field: FieldMap) -> Callable[[object], object]:
+    if field.shape is Shape.PLAIN:
+        return encode_value if field.serializer is None else field.serializer
+    if field.shape is Shape.REFERENCE:
+        return _encode_reference
+    return partial(_encode_embedded, cast("Mapping", field.target))
+
+
 def encode_field(field: FieldMap, value: object) -> object:
     """Return *value* of *field* as the document holds it."""
-    if field.shape is Shape.PLAIN:
-        return encode_value(value) if field.serializer is None else field.serializer(value)
-    if value is None:
-        return None
-    if field.shape is Shape.REFERENCE:
-        return encode_key(value) if isinstance(value, Model) else encode_value(value)
-    target = cast("Mapping", field.target)
-    return _encode_embedded(target, value)
+    return _encoder(field)(value)
+
+
+def _encode_reference(value: object) -> object:
+    return encode_key(value) if isinstance(value, Model) else encode_value(value)
 
 
 def _encode_embedded(target: Mapping, value: object) -> object:
     if isinstance(value, odm.BaseODMModel):
-        return encode_instance(target if type(value) is target.model else class_mapping(type(value)), value)
+        return _encode_instance(target if type(value) is target.model else class_mapping(type(value)), value)
     if isinstance(value, dict):
         return {key: _encode_embedded(target, item) for key, item in cast("Document", value).items()}
     if isinstance(value, (list, tuple, set, frozenset)):

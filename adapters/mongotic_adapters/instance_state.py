@@ -9,15 +9,23 @@ update.
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
 
 from odmantic import Model
 
 from .states import Move, State, move
 
+References: TypeAlias = Mapping[str, Model]
+"""The instances a document refers to, by field name."""
+
 if TYPE_CHECKING:
     from .bookkeeping import Bookkeeping
     from .identity_map import IdentityKey
+
+
+_NO_REFERENCES: References = MappingProxyType({})
 
 
 class InstanceState(weakref.ref[Model]):
@@ -27,17 +35,19 @@ class InstanceState(weakref.ref[Model]):
         oid: `id()` of the instance.
         state: where it stands.
         key: its place in the identity map, None until it is stored.
-        snapshot: what the database is believed to hold, None for an instance that was never stored.
-        references: the referenced instances at the time of the snapshot, by field name.
+        snapshot: what the database is believed to hold, as the instance would be encoded; None while it is not known.
+        as_read: the document as the server gave it last; None once it was written.  The snapshot is made of it when
+        it is asked for. references: the referenced instances at the time of the snapshot, by field name.
         expired: the database may hold something else by now.
     """
 
-    __slots__ = ("expired", "key", "oid", "owner_ref", "references", "snapshot", "state")
+    __slots__ = ("as_read", "expired", "key", "oid", "owner_ref", "references", "snapshot", "state")
+    as_read: bytes | None
     expired: bool
     key: IdentityKey | None
     oid: int
     owner_ref: weakref.ref[Bookkeeping] | None
-    references: dict[str, Model]
+    references: References
     snapshot: bytes | None
     state: State
 
@@ -51,8 +61,14 @@ class InstanceState(weakref.ref[Model]):
         self.owner_ref = None
         self.key = None
         self.snapshot = None
-        self.references = {}
+        self.as_read = None
+        self.references = _NO_REFERENCES
         self.expired = False
+
+    @property
+    def is_stored(self) -> bool:
+        """Tell whether a document of the instance is believed to exist."""
+        return self.snapshot is not None or self.as_read is not None
 
     @property
     def owner(self) -> Bookkeeping | None:

@@ -65,6 +65,7 @@ class Mapping:
         by_key: every field by the key it is stored under.
         references: the fields that hold the key of another document.
         keeps_extra: documents' unknown keys are kept on the instance (`extra="allow"`).
+        repeatable: reading a document twice gives equal instances.
         own_serializers: the class changes its values on `model_dump`, so ODMantic's `model_dump_doc` must be asked.
     """
 
@@ -75,6 +76,7 @@ class Mapping:
     by_key: dict[str, FieldMap]
     references: tuple[FieldMap, ...]
     keeps_extra: bool
+    repeatable: bool
     own_serializers: bool
 
     @property
@@ -128,6 +130,8 @@ def class_mapping(model: type[odm.BaseODMModel]) -> Mapping:
         by_key={field.key: field for field in fields.values()},
         references=tuple(field for field in fields.values() if field.shape is Shape.REFERENCE),
         keeps_extra=odm.keeps_extra(model),
+        repeatable=not odm.has_own_validation(model)
+        and all(field.target is None or field.target.repeatable for field in fields.values()),
         own_serializers=odm.has_own_serializers(model),
     )
 

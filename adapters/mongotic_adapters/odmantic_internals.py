@@ -15,8 +15,17 @@ from odmantic.exceptions import KeyNotFoundInDocumentError
 from odmantic.field import FieldProxy, ODMBaseField, ODMEmbedded, ODMEmbeddedGeneric, ODMField, ODMReference
 from odmantic.model import _BaseODMModel as BaseODMModel  # pyright: ignore[reportPrivateUsage]  # base of both kinds
 from odmantic.query import QueryExpression, SortExpression
-from pydantic import PlainSerializer, ValidationError, WrapSerializer
-from pydantic_core import InitErrorDetails
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    WrapSerializer,
+    WrapValidator,
+)
+from pydantic_core import CoreSchema, InitErrorDetails, SchemaValidator
 
 if TYPE_CHECKING:
     from .driver_calls import Collection
@@ -34,13 +43,16 @@ __all__ = [
     "SortExpression",
     "assigned_fields",
     "bson_serializers",
+    "build_validator",
     "client",
     "collection",
     "collection_name",
+    "core_schema",
     "default_key",
     "dump_doc",
     "has_own_init",
     "has_own_serializers",
+    "has_own_validation",
     "is_model_class",
     "keeps_extra",
     "key_missing",
@@ -90,6 +102,22 @@ def collection_name(model: type[Model]) -> str:
     return model.__collection__
 
 
+def core_schema(model: type[BaseODMModel]) -> object:
+    """Return the pydantic-core schema of *model*."""
+    return cast("object", model.__pydantic_core_schema__)
+
+
+def build_validator(schema: CoreSchema) -> SchemaValidator:
+    """Return a validator that follows *schema* to the letter.
+
+    pydantic-core would otherwise put the validator of a class in the place of a schema that names the class.
+    """
+    try:
+        return cast("SchemaValidator", cast("Any", SchemaValidator)(schema, _use_prebuilt=False))
+    except TypeError:  # versions before that habit do not know the argument
+        return SchemaValidator(schema)
+
+
 def default_key(model: type[Model]) -> object:
     """Return a new primary key, as ODMantic gives one to an instance made without."""
     return cast("object", model.model_fields[model.__primary_field__].get_default(call_default_factory=True))
@@ -129,6 +157,28 @@ def key_missing(model: type[Model], name: str, key: str, document: Mapping[str, 
     """Return ODMantic's error for a document that lacks *key*."""
     details = InitErrorDetails(type=KeyNotFoundInDocumentError(key), loc=(name,), input=document)
     return ValidationError.from_exception_data(cast("type", model).__name__, [details])
+
+
+def has_own_validation(model: type[BaseODMModel]) -> bool:
+    """Tell whether code of the user's, or a default factory, has a part in making an instance of a document.
+
+    Such code may give something else each time: a time stamp, say.
+    """
+    decorators = model.__pydantic_decorators__
+    return bool(
+        decorators.field_validators
+        or decorators.model_validators
+        or decorators.validators
+        or decorators.root_validators
+        or model.__init__ is not BaseODMModel.__init__
+        or model.model_post_init is not BaseModel.model_post_init
+        or cast("dict[str, object]", model.model_config).get("parse_doc_with_default_factories")
+        or any(_validates(field.metadata) for field in model.model_fields.values())
+    )
+
+
+def _validates(metadata: list[object]) -> bool:
+    return any(isinstance(item, (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)) for item in metadata)
 
 
 def _changes_on_dump(metadata: list[object]) -> bool:

@@ -13,6 +13,7 @@ from .commands import Batch, Read, WriteReport
 from .encoding import Document
 from .errors import UnboundExecutionError
 from .mapping import Mapping
+from .records import Record
 from .snapshot import Codec
 
 BATCH_DOCUMENTS = 1000
@@ -48,11 +49,11 @@ class Port(Protocol):
         """
         ...
 
-    async def fetch(self, read: Read) -> list[Document]:
+    async def fetch(self, read: Read) -> list[Record]:
         """Return the documents *read* asks for."""
         ...
 
-    def batches(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
+    def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
         """Yield the documents *read* asks for, at most *size* at a time; the cursor is closed with the generator."""
         ...
 

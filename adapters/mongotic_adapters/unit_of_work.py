@@ -103,10 +103,7 @@ def _updates(books: Bookkeeping) -> tuple[list[Change], list[Model]]:
     changes: list[Change] = []
     unchanged: list[Model] = []
     for state, instance in books.stored():
-        mapping = mapping_of(type(instance))
-        codec = books.codec(mapping)
-        after = snapshot.take(mapping, instance, codec)
-        found = snapshot.difference(cast("bytes", state.snapshot), after, codec)
+        found, after = books.unwritten(state, instance)
         if found:
             changes.append(Change(instance, Update(_by_key(instance), found.as_update()), after))
         elif state.state is State.RETURNED:

@@ -94,8 +94,8 @@ async def _present_keys(port: Port, updates: Sequence[Change]) -> set[IdentityKe
     keys = [encode_key(change.instance) for change in updates]
     for start in range(0, len(keys), REFERENCES_AT_ONCE):
         chunk = keys[start : start + REFERENCES_AT_ONCE]
-        documents = await port.fetch(Read(mapping, {"_id": {"$in": chunk}}, projection={"_id": 1}))
-        present.update(identity_key(mapping, document["_id"]) for document in documents)
+        records = await port.fetch(Read(mapping, {"_id": {"$in": chunk}}, projection={"_id": 1}))
+        present.update(identity_key(mapping, document["_id"]) for document, _ in records)
     return present
 
 

@@ -13,10 +13,11 @@ from ..commands import Read
 from ..compiler import primary_key
 from ..encoding import Document
 from ..errors import MultipleResultsFound, NotFound
-from ..hydration import References
 from ..identity_map import IdentityKey, identity_key
+from ..instance_state import References
 from ..mapping import FieldMap, Mapping
 from ..port import BATCH_DOCUMENTS, Port
+from ..records import Record
 
 REFERENCES_AT_ONCE = 10_000
 """How many keys one `$in` query asks for; far below the limit of a command's size."""
@@ -24,8 +25,8 @@ REFERENCES_AT_ONCE = 10_000
 
 async def fetch_all(port: Port, books: Bookkeeping, read: Read) -> list[Model]:
     """Return the instances of every document *read* asks for: one `find`, and one per referenced model."""
-    documents = [] if read.limit == 0 else await port.fetch(read)
-    return await materialise(port, books, read.mapping, documents)
+    records = [] if read.limit == 0 else await port.fetch(read)
+    return await materialise(port, books, read.mapping, records)
 
 
 async def fetch_first(port: Port, books: Bookkeeping, read: Read) -> Model | None:
@@ -40,12 +41,12 @@ async def fetch_one_or_none(port: Port, books: Bookkeeping, read: Read) -> Model
     Raises:
         MultipleResultsFound: there is more than one.
     """
-    documents = await port.fetch(_at_most(read, 2)) if read.limit != 0 else []
-    if len(documents) > 1:
+    records = await port.fetch(_at_most(read, 2)) if read.limit != 0 else []
+    if len(records) > 1:
         raise MultipleResultsFound(
             f"more than one {read.mapping.name} fits {read.filter!r}; use first() for any of them"
         )
-    found = await materialise(port, books, read.mapping, documents)
+    found = await materialise(port, books, read.mapping, records)
     return found[0] if found else None
 
 
@@ -99,9 +100,9 @@ async def iterate(port: Port, books: Bookkeeping, read: Read) -> AsyncGenerator[
         return
     batches = port.batches(read, BATCH_DOCUMENTS)
     try:
-        async for documents in batches:
+        async for records in batches:
             # Not the list itself: it would keep every instance of the batch alive, and needlessly in the books.
-            waiting = await materialise(port, books, read.mapping, documents)
+            waiting = await materialise(port, books, read.mapping, records)
             waiting.reverse()
             while waiting:
                 instance = waiting.pop()
@@ -111,28 +112,28 @@ async def iterate(port: Port, books: Bookkeeping, read: Read) -> AsyncGenerator[
         await batches.aclose()
 
 
-async def materialise(port: Port, books: Bookkeeping, mapping: Mapping, documents: Sequence[Document]) -> list[Model]:
+async def materialise(port: Port, books: Bookkeeping, mapping: Mapping, records: Sequence[Record]) -> list[Model]:
     """Return the instances of documents that were read, with everything they refer to.
 
     Raises:
         DocumentError: a document does not fit the model, or refers to one that does not exist.
     """
     if not mapping.references:
-        return [books.load(mapping, document, {}) for document in documents]
+        return [books.load(mapping, record, {}) for record in records]
     targets = {
-        field.name: await _load_targets(port, books, cast("Mapping", field.target), field, documents)
+        field.name: await _load_targets(port, books, cast("Mapping", field.target), field, records)
         for field in mapping.references
     }
-    return [books.load(mapping, document, _references(mapping, targets, document)) for document in documents]
+    return [books.load(mapping, record, _references(mapping, targets, record[0])) for record in records]
 
 
 async def _load_targets(
-    port: Port, books: Bookkeeping, target: Mapping, field: FieldMap, documents: Sequence[Document]
+    port: Port, books: Bookkeeping, target: Mapping, field: FieldMap, records: Sequence[Record]
 ) -> dict[IdentityKey, Model]:
-    """Return the instances that *field* of *documents* points to: those held, and the others by `$in` queries."""
+    """Return the instances that *field* of *records* points to: those held, and the others by `$in` queries."""
     loaded: dict[IdentityKey, Model] = {}
     wanted: dict[IdentityKey, object] = {}
-    for document in documents:
+    for document, _ in records:
         key = document.get(field.key)
         if key is None:
             continue
