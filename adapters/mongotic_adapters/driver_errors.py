@@ -14,7 +14,7 @@ from bson.errors import BSONError
 from odmantic import Model
 from pymongo import errors as driver
 
-from .errors import ArgumentError, FlushOperationalError, IntegrityError, MongoticError, OperationalError
+from .errors import ArgumentError, FlushOperationalError, IntegrityError, MongoticError, OperationalError, restored
 from .port import WriteFailed
 
 E = TypeVar("E", bound=OperationalError)
@@ -139,7 +139,20 @@ def _combine(kind: type[OperationalError], driver_class: type[Exception]) -> typ
     def text(self: MongoticError) -> str:
         return str(self.args[0])
 
-    return type(kind.__name__, (kind, driver_class), {"__str__": text, "__module__": kind.__module__})
+    def reduce(self: MongoticError) -> tuple[object, ...]:
+        return _restored, (kind, driver_class, self.args, self.__dict__)
+
+    body = {"__str__": text, "__reduce__": reduce, "__module__": kind.__module__}
+    return type(kind.__name__, (kind, driver_class), body)
+
+
+def _restored(
+    kind: type[OperationalError],
+    driver_class: type[Exception],
+    args: tuple[object, ...],
+    attributes: dict[str, object],
+) -> MongoticError:
+    return restored(_combined(kind, driver_class), args, attributes)
 
 
 def _listed(keys: dict[str, object]) -> str:

@@ -10,7 +10,7 @@ written before mongotic came keep working.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from odmantic.exceptions import DocumentParsingError
@@ -24,6 +24,18 @@ if TYPE_CHECKING:
 
 class MongoticError(Exception):
     """Base of every error raised by mongotic."""
+
+    def __reduce__(self) -> tuple[Callable[..., MongoticError], tuple[object, ...]]:
+        # Constructors differ from class to class; task queues and process pools pickle errors all the same.
+        return restored, (type(self), self.args, self.__dict__)
+
+
+def restored(kind: type[MongoticError], args: tuple[object, ...], attributes: dict[str, object]) -> MongoticError:
+    """Return an error as it was when it was pickled."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 # -- what the caller did wrong ------------------------------------------------------------------------------------
@@ -172,3 +184,9 @@ class MongoticWarning(UserWarning):
 
 class StaleDeleteWarning(MongoticWarning):
     """A document to be deleted was gone already."""
+
+
+# Tracebacks show the name users import.
+for _class in list(globals().values()):
+    if isinstance(_class, type) and issubclass(_class, (MongoticError, MongoticWarning)):
+        _class.__module__ = "mongotic.exceptions"
