@@ -18,7 +18,7 @@ from .encoding import encode_field
 from .errors import ArgumentError, InvalidRequestError, UnmappedInstanceError
 from .hydration import hydrate
 from .identity_map import IdentityKey, IdentityMap, identity_key
-from .instance_state import InstanceState, References, remember, state_of
+from .instance_state import InstanceState, References, describe, remember, state_of
 from .mapping import Mapping, mapping_of
 from .records import Record
 from .snapshot import Codec, Difference
@@ -86,15 +86,21 @@ class Bookkeeping:
             InvalidRequestError: another session holds it, or this one holds another instance of the same document.
         """
         model = _expect_model(instance, "add")
-        for target in referenced(model):
-            state = state_of(target)
-            if state is None or state.owner is not self:
-                self._add_referenced(target)
+        stored = self._known(model).state is not State.TRANSIENT
+        assigned = odm.assigned_fields(model) or set()
+        for name, target in _references(model).items():
+            # ODMantic stores what an instance refers to along with it.
+            self._add_referenced(target, stored=stored and name not in assigned)
         self._add_one(model)
 
-    def _add_referenced(self, target: Model) -> None:
-        """Add what a reference points to, unless it is stored already; that needs no care to be referred to."""
-        if self._known(target).state is State.TRANSIENT:
+    def _add_referenced(self, target: Model, *, stored: bool = False) -> None:
+        """Take care of what a reference points to, if nobody else does; to be referred to, its key is enough."""
+        state = state_of(target)
+        if state is not None and (state.owner is not None or state.is_lost):
+            return
+        if self._known(target, stored=stored, referenced=True).state is State.TRANSIENT or not self._holds(
+            _key(target)
+        ):
             self.add(target)
 
     def _add_one(self, instance: Model) -> None:
@@ -105,7 +111,7 @@ class Bookkeeping:
         if state.owner is not self:
             self._expect_vacant(key, name)
         was = state.state
-        state.move(Move.ADD, name)
+        state.move(Move.ADD)
         state.owner_ref = self._self_ref
         if was is State.MARKED:
             del self._marked[state.oid]
@@ -130,7 +136,7 @@ class Bookkeeping:
         self._expect_free(state, name)
         if state.owner is not self and state.state is State.DETACHED:
             self._expect_vacant(_key(model), name)
-        state.move(Move.DELETE, name)
+        state.move(Move.DELETE)
         if state.owner is not self:
             state.owner_ref = self._self_ref
             self._identities.put(_key(model), state, model)
@@ -147,7 +153,7 @@ class Bookkeeping:
             return
         state = state_of(instance)
         if state is not None and state.owner is self:
-            self._release(state, instance)
+            self._release(state)
 
     def rollback(self) -> None:
         """Undo what was not flushed, on the objects too.
@@ -158,12 +164,12 @@ class Bookkeeping:
         for instance in list(self._pending.values()):
             state = remember(instance)
             restorable = state.state is State.RETURNED
-            state.move(Move.ROLLBACK, describe(instance))
+            state.move(Move.ROLLBACK)
             self._drop(state)
             if restorable:
                 self._restore(state, instance)
         for instance in self._marked.values():
-            remember(instance).move(Move.ROLLBACK, describe(instance))
+            remember(instance).move(Move.ROLLBACK)
         self._marked.clear()
         for state, instance in self.stored():
             self._restore(state, instance)
@@ -176,11 +182,11 @@ class Bookkeeping:
     def release_all(self) -> None:
         """Let go of every instance: the session ends."""
         for instance in (*self._pending.values(), *self._deleted.values()):
-            self._release(remember(instance), instance)
+            self._release(remember(instance))
         for state in self._identities.states():
             held = state()
             if held is not None:
-                self._release(state, held)
+                self._release(state)
         self._identities.clear()
 
     # -- what the flows tell -------------------------------------------------------------------------------------
@@ -212,7 +218,7 @@ class Bookkeeping:
             return held
         fresh = hydrate(mapping, document, references)
         state = remember(fresh)
-        state.move(Move.LOAD, mapping.name)
+        state.move(Move.LOAD)
         state.owner_ref = self._self_ref
         state.as_read = as_read
         if not mapping.repeatable:
@@ -226,13 +232,13 @@ class Bookkeeping:
         """Note that the document of *instance* is gone from the database."""
         state = state_of(instance)
         if state is not None and state.owner is self:
-            self._release(state, instance)
+            self._release(state)
             self._gone(state, instance)
 
     def written(self, instance: Model, after: bytes) -> None:
         """Note that the document of *instance* was stored as *after*."""
         state = remember(instance)
-        state.move(Move.FLUSH, describe(instance))
+        state.move(Move.FLUSH)
         self._no_longer_pending(state)
         state.snapshot, state.as_read = after, None
         state.references = _references(instance)
@@ -243,7 +249,7 @@ class Bookkeeping:
     def removed(self, instance: Model) -> None:
         """Note that the document of *instance* was removed."""
         state = remember(instance)
-        state.move(Move.FLUSH, describe(instance))
+        state.move(Move.FLUSH)
         self._marked.pop(state.oid, None)
         self._identities.remove(state)
         self._gone(state, instance)
@@ -252,7 +258,7 @@ class Bookkeeping:
     def unchanged(self, instance: Model) -> None:
         """Note that an instance added again needs no write."""
         state = remember(instance)
-        state.move(Move.FLUSH, describe(instance))
+        state.move(Move.FLUSH)
         self._no_longer_pending(state)
 
     def expire_model(self, mapping: Mapping) -> None:
@@ -326,31 +332,38 @@ class Bookkeeping:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _known(self, instance: Model) -> InstanceState:
-        """Return the state of *instance*, seeing that ODMantic may have stored or loaded it before mongotic met it."""
+    def _known(self, instance: Model, *, stored: bool = False, referenced: bool = False) -> InstanceState:
+        """Return the state of *instance*, seeing that ODMantic may have stored or loaded it before mongotic met it.
+
+        Arguments:
+            instance: any instance.
+            stored: it is known to be stored, whatever ODMantic's marks say: it was loaded as part of another.
+            referenced: it is met as part of another; no change made to its containers before is assumed.
+        """
         state = remember(instance)
         mapping = mapping_of(type(instance))
-        if state.state is State.DETACHED and not state.is_stored:
-            state.move(Move.LOSE, mapping.name)
+        if state.is_lost:
+            state.move(Move.LOSE)
         if state.state is not State.TRANSIENT:
             return state
         unsaved = odm.assigned_fields(instance)
         if unsaved is None:
             odm.mark_assigned(instance, set(mapping.fields))
-        elif mapping.primary not in unsaved:
-            state.move(Move.LOAD, mapping.name)
-            state.move(Move.RELEASE, mapping.name)
-            state.snapshot = self._assumed(mapping, instance, unsaved)
+        elif stored or mapping.primary not in unsaved:
+            unsaved = set[str]() if stored else unsaved
+            state.move(Move.LOAD)
+            state.move(Move.RELEASE)
+            unsure = unsaved if referenced else unsaved | odm.mutable_fields(type(instance))
+            state.snapshot = self._assumed(mapping, instance, unsure)
             state.references = _references(instance)
         return state
 
-    def _assumed(self, mapping: Mapping, instance: Model, unsaved: set[str]) -> bytes:
+    def _assumed(self, mapping: Mapping, instance: Model, unsure: set[str]) -> bytes:
         """Return what the database may be assumed to hold for an instance that ODMantic stored or loaded.
 
         What ODMantic's own `save` would write now is left out, so that it is written: the assigned fields, and every
         container, in which ODMantic does not notice a change.
         """
-        unsure = unsaved | odm.mutable_fields(type(instance))
         sure = {
             field.key: encode_field(field, getattr(instance, name))
             for name, field in mapping.fields.items()
@@ -365,9 +378,12 @@ class Bookkeeping:
                 f"{name} is held by another session; expunge it there, or close that session, first"
             )
 
-    def _expect_vacant(self, key: IdentityKey, name: str) -> None:
+    def _holds(self, key: IdentityKey) -> bool:
         present = self._identities.find(key)
-        if present is not None and present.state is not State.MARKED:
+        return present is not None and present.state is not State.MARKED
+
+    def _expect_vacant(self, key: IdentityKey, name: str) -> None:
+        if self._holds(key):
             raise InvalidRequestError(
                 f"{name}: this session holds another instance of the same document; change that one"
             )
@@ -423,8 +439,8 @@ class Bookkeeping:
         state.snapshot = state.as_read = None
         odm.mark_assigned(instance, set(mapping_of(type(instance)).fields))
 
-    def _release(self, state: InstanceState, instance: Model) -> None:
-        state.move(Move.RELEASE, describe(instance))
+    def _release(self, state: InstanceState) -> None:
+        state.move(Move.RELEASE)
         self._drop(state)
 
     def _drop(self, state: InstanceState) -> None:
@@ -442,19 +458,13 @@ class Bookkeeping:
     def _settle_deleted(self, what: Move) -> None:
         for instance in list(self._deleted.values()):
             state = remember(instance)
-            state.move(what, describe(instance))
+            state.move(what)
             self._drop(state)
 
 
 def referenced(instance: Model) -> Iterable[Model]:
     """Return the instances that *instance* refers to."""
     return _references(instance).values()
-
-
-def describe(instance: Model) -> str:
-    """Return how an instance is named in messages: class and key, never its values."""
-    mapping = mapping_of(type(instance))
-    return f"{mapping.name} {mapping.key_of(instance)!r}"
 
 
 def _references(instance: Model) -> dict[str, Model]:

@@ -9,15 +9,16 @@ update.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping as AnyMapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from odmantic import Model
 
+from .mapping import mapping_of
 from .states import Move, State, move
 
-References: TypeAlias = Mapping[str, Model]
+References: TypeAlias = AnyMapping[str, Model]
 """The instances a document refers to, by field name."""
 
 if TYPE_CHECKING:
@@ -71,13 +72,28 @@ class InstanceState(weakref.ref[Model]):
         return self.snapshot is not None or self.as_read is not None
 
     @property
+    def is_lost(self) -> bool:
+        """Tell whether the document was stored once and is known to be gone."""
+        return self.state is State.DETACHED and not self.is_stored
+
+    @property
     def owner(self) -> Bookkeeping | None:
         """The books of the session that holds the instance."""
         return None if self.owner_ref is None else self.owner_ref()
 
-    def move(self, what: Move, name: str) -> None:
+    def move(self, what: Move) -> None:
         """Go to the state that follows; see `states.move`."""
-        self.state = move(self.state, what, name)
+        self.state = move(self.state, what, self._name)
+
+    def _name(self) -> str:
+        instance = self()
+        return "an instance that is gone" if instance is None else describe(instance)
+
+
+def describe(instance: Model) -> str:
+    """Return how an instance is named in messages: class and key, never its values."""
+    mapping = mapping_of(type(instance))
+    return f"{mapping.name} {mapping.key_of(instance)!r}"
 
 
 _states: dict[int, InstanceState] = {}
@@ -100,7 +116,7 @@ def state_of(instance: Model) -> InstanceState | None:
     if state.owner_ref is not None and state.owner_ref() is None:
         # The session was dropped without being closed.
         state.owner_ref = None
-        state.move(Move.RELEASE, "an instance of a dropped session")
+        state.move(Move.RELEASE)
     return state
 
 

@@ -9,6 +9,7 @@ Two rules hold everywhere:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 from .errors import InvalidRequestError
@@ -16,6 +17,9 @@ from .errors import InvalidRequestError
 
 class State(Enum):
     """Where an instance stands towards a session."""
+
+    # By identity: Enum's own hash runs Python code, once per instance of every query.
+    __hash__ = object.__hash__
 
     TRANSIENT = "transient"
     """In no session, and never stored by one."""
@@ -35,6 +39,8 @@ class State(Enum):
 
 class Move(Enum):
     """What can happen to an instance."""
+
+    __hash__ = object.__hash__
 
     ADD = "add"
     LOAD = "load"
@@ -93,13 +99,13 @@ REFUSALS: dict[tuple[State, Move], str] = {
 }
 
 
-def move(state: State, what: Move, name: str) -> State:
+def move(state: State, what: Move, name: Callable[[], str]) -> State:
     """Return the state that follows *state* when *what* happens.
 
     Arguments:
         state: where the instance stands.
         what: what is to happen.
-        name: how to name the instance in an error.
+        name: gives how to name the instance in an error.
 
     Raises:
         InvalidRequestError: the move is not allowed from this state.
@@ -107,5 +113,5 @@ def move(state: State, what: Move, name: str) -> State:
     follows = MOVES.get((state, what))
     if follows is None:
         reason = REFUSALS.get((state, what), f"an instance that is {state.value} cannot")
-        raise InvalidRequestError(f"cannot {what.value} {name}: {reason}")
+        raise InvalidRequestError(f"cannot {what.value} {name()}: {reason}")
     return follows

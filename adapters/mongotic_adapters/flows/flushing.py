@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from odmantic import Model
 
-from ..bookkeeping import Bookkeeping, describe
+from ..bookkeeping import Bookkeeping
 from ..commands import Read, Update, WriteReport
 from ..driver_errors import flush_error, integrity_error
 from ..encoding import encode_key
 from ..errors import StaleDataError, StaleDeleteWarning
 from ..identity_map import IdentityKey, identity_key
+from ..instance_state import describe
 from ..mapping import mapping_of
 from ..port import Port, WriteFailed
 from ..unit_of_work import Change, Plan, Step, plan
