@@ -9,6 +9,7 @@ is required, and ODMantic's
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import cast
 
 from odmantic import Model
@@ -29,12 +30,12 @@ def document_validator(mapping: Mapping) -> DocumentValidator | None:
 
     It raises `pydantic.ValidationError`.  References must be given as instances, under their keys.
     """
-    if mapping.keeps_extra or odm.has_own_init(mapping.document_model):
+    if not _is_simple(mapping):
         return None
     schema = _by_key(odm.core_schema(mapping.model))
     validator = odm.build_validator(cast("CoreSchema", schema))
     validate = cast("Callable[[object], Model]", validator.validate_python)
-    finish = _finisher(mapping)
+    finish = finisher(mapping)
     names = frozenset(mapping.fields)
 
     def make(document: object) -> Model:
@@ -50,6 +51,27 @@ def document_validator(mapping: Mapping) -> DocumentValidator | None:
     return make
 
 
+def _is_simple(mapping: Mapping) -> bool:
+    """Tell whether nothing but the types of its fields decides how a document of the model is read.
+
+    Own `__init__`s and validators of whole models expect field names and defaults. Where ODMantic sees a plain value,
+    an embedded model in it (`dict[str, list[Item]]`) is stored by field names and not by keys.
+    """
+    if mapping.keeps_extra or odm.has_own_construction(mapping.model):
+        return False
+    if mapping.fields.keys() != mapping.model.model_fields.keys():
+        return False
+    return all(_is_simple_field(mapping, field) for field in mapping.fields.values())
+
+
+def _is_simple_field(mapping: Mapping, field: FieldMap) -> bool:
+    if field.shape is Shape.REFERENCE:
+        return True
+    if field.target is not None:
+        return _is_simple(field.target)
+    return not odm.holds_models(mapping.model, field.name)
+
+
 def _by_key(node: object) -> object:
     """Return a copy of a core schema that finds fields by their keys."""
     if isinstance(node, list):
@@ -59,32 +81,40 @@ def _by_key(node: object) -> object:
     if not isinstance(node, dict):
         return node
     schema = cast("Schema", node)
-    copy = {key: value if key in _OPAQUE else _by_key(value) for key, value in schema.items()}
-    owner = schema.get("cls")
-    if schema.get("type") == "model" and isinstance(owner, type) and issubclass(owner, odm.BaseODMModel):
-        copy["custom_init"] = False
-        _rename(class_mapping(owner), copy)
-    return copy
+    if schema.get("type") == "model":
+        return _model_by_key(schema)
+    return {key: value if key in _OPAQUE else _by_key(value) for key, value in schema.items()}
 
 
-def _rename(mapping: Mapping, model_schema: Schema) -> None:
-    """Set the keys in the `model-fields` schema of one model, which validators of the user's may enclose."""
-    inner = cast("Schema", model_schema["schema"])
-    while inner.get("type") != "model-fields":
+def _model_by_key(schema: Schema) -> Schema:
+    """Return a copy of the schema of a model; one that is no part of the document, a referenced one, is left as it
+    is."""
+    owner = schema["cls"]
+    if not (isinstance(owner, type) and issubclass(owner, odm.BaseODMModel)):
+        return schema
+    mapping = class_mapping(owner)
+    fields_schema = cast("Schema", schema["schema"])
+    fields = {
+        name: _field_by_key(mapping.fields[name], field_schema)
+        for name, field_schema in cast("dict[str, Schema]", fields_schema["fields"]).items()
+    }
+    return {**schema, "custom_init": False, "schema": {**fields_schema, "fields": fields}}
+
+
+def _field_by_key(field: FieldMap, field_schema: Schema) -> Schema:
+    inner = cast("Schema", field_schema["schema"])
+    if field.shape is not Shape.REFERENCE:  # a reference is given as an instance
+        inner = cast("Schema", _by_key(inner))
+    if field.required and inner.get("type") == "default":
         inner = cast("Schema", inner["schema"])
-    for name, field_schema in cast("dict[str, Schema]", inner["fields"]).items():
-        field = mapping.fields[name]
-        field_schema["validation_alias"] = field.key
-        if field.required:
-            field_schema["schema"] = _without_default(cast("Schema", field_schema["schema"]))
+    return {**field_schema, "validation_alias": field.key, "schema": inner}
 
 
-def _without_default(schema: Schema) -> Schema:
-    return cast("Schema", schema["schema"]) if schema.get("type") == "default" else schema
-
-
-def _finisher(mapping: Mapping) -> Callable[[odm.BaseODMModel], None]:
+@lru_cache(maxsize=4096)
+def finisher(mapping: Mapping) -> Callable[[odm.BaseODMModel], None]:
     """Return a function that gives the embedded instances the slot ODMantic's `__setattr__` writes to.
+
+    A validator without ODMantic's `__init__` leaves it empty, and so does the copy of a default.
 
     ODMantic reads it of top-level instances alone, so all embedded ones can share one.
     """
@@ -102,7 +132,7 @@ def _finisher(mapping: Mapping) -> Callable[[odm.BaseODMModel], None]:
 
 
 def _marker(field: FieldMap) -> Callable[[object], None]:
-    finish = _finisher(cast("Mapping", field.target))
+    finish = finisher(cast("Mapping", field.target))
 
     def mark(value: object) -> None:
         if isinstance(value, odm.BaseODMModel):

@@ -14,13 +14,14 @@ import re
 import uuid
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as AnyMapping
+from dataclasses import is_dataclass
 from functools import lru_cache, partial
 from typing import TypeAlias, TypeGuard, cast
 
 import bson
 from bson import datetime_ms, dbref, decimal128, int64, max_key, min_key, regex, timestamp
 from odmantic import Model
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from . import odmantic_internals as odm
 from .errors import ArgumentError
@@ -37,6 +38,9 @@ _AS_IS: frozenset[type] = frozenset(
     }
 )  # fmt: skip
 
+
+# What `model_dump` does with values of any type: models and dataclasses become dicts.
+_dump = TypeAdapter[object](object).dump_python
 
 _TOO_DEEP = "a value is nested too deeply, or contains itself. Nothing was sent."
 
@@ -67,8 +71,8 @@ def _encode_rarer(value: object) -> object:
         return encode_value(value.value)
     if isinstance(value, decimal.Decimal):
         return decimal128.Decimal128(value)
-    if isinstance(value, BaseModel):
-        return encode_value(value.model_dump())
+    if isinstance(value, BaseModel) or is_dataclass(value):
+        return encode_value(_dump(value))
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         # BSON has no date without a time; Pydantic reads midnight back as the same date.
         return datetime.datetime(value.year, value.month, value.day)
@@ -92,8 +96,12 @@ def _encode_operand(value: object) -> object:
         return encode_key(value)
     if isinstance(value, odm.BaseODMModel):
         return encode_instance(class_mapping(type(value)), value)
+    if isinstance(value, odm.FieldProxy):
+        raise ArgumentError(f"the field {+value!r} is no value; ODMantic's operators compare with values only")
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_encode_operand(item) for item in cast("Iterable[object]", value)]
+    if isinstance(value, AnyMapping):
+        return {key: _encode_operand(item) for key, item in cast("AnyMapping[str, object]", value).items()}
     return encode_value(value)
 
 
@@ -134,7 +142,7 @@ def _encoders(mapping: Mapping) -> list[tuple[str, str, Callable[[object], objec
 
 def _encoder(field: FieldMap) -> Callable[[object], object]:
     if field.shape is Shape.PLAIN:
-        return encode_value if field.serializer is None else field.serializer
+        return encode_value if field.serializer is None else partial(_serialize, field.serializer)
     if field.shape is Shape.REFERENCE:
         return _encode_reference
     return partial(_encode_embedded, cast("Mapping", field.target))
@@ -143,6 +151,11 @@ def _encoder(field: FieldMap) -> Callable[[object], object]:
 def encode_field(field: FieldMap, value: object) -> object:
     """Return *value* of *field* as the document holds it."""
     return _encoder(field)(value)
+
+
+def _serialize(serializer: Callable[[object], object], value: object) -> object:
+    # ODMantic hands its serializers what `model_dump` has made of the value.
+    return serializer(value if type(value) in _AS_IS else _dump(value))
 
 
 def _encode_reference(value: object) -> object:

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
 from . import odmantic_internals as odm
-from .document_validator import DocumentValidator, document_validator
-from .encoding import Document
+from .document_validator import DocumentValidator, document_validator, finisher
+from .encoding import Document, is_document
 from .errors import DocumentError
 from .instance_state import References
 from .mapping import FieldMap, Mapping, Shape
@@ -53,8 +53,10 @@ def hydrate(mapping: Mapping, document: Document, references: References) -> Mod
         except ValidationError:
             pass  # the longer way below finds out what ODMantic says to it
     try:
+        if odm.has_own_parsing(mapping.document_model):
+            return _parsed(mapping, document, references)
         return _build(mapping, _values(mapping, document, references))
-    except (_KeyMissing, ValidationError) as cause:
+    except (_KeyMissing, ValidationError, DocumentParsingError) as cause:
         raise _explained(mapping, document, references, cause) from None
 
 
@@ -63,13 +65,27 @@ def _validator(mapping: Mapping) -> DocumentValidator | None:
     return document_validator(mapping)
 
 
+def _parsed(mapping: Mapping, document: Document, references: References) -> Model:
+    """Return what the class's own `model_validate_doc` makes of a document, with the instances that exist already."""
+    instance = odm.parse_document(mapping.document_model, _with_targets(mapping, document, references))
+    instance.__dict__.update(references)
+    odm.mark_assigned(instance, set())
+    return instance
+
+
 def _build(mapping: Mapping, values: Document) -> Model:
     model = mapping.document_model
     if odm.has_own_init(model):
-        instance = model(**values)
+        try:
+            instance = model(**values)
+        except ValidationError:
+            raise
+        except (ValueError, TypeError, AssertionError) as refusal:
+            raise odm.refused(model, values, refusal) from refusal
     else:
         instance = model.__new__(model)
         model.__pydantic_validator__.validate_python(values, self_instance=instance)
+    finisher(mapping)(instance)
     odm.mark_assigned(instance, set())
     return instance
 
@@ -110,24 +126,25 @@ def _embedded(field: FieldMap, target: Mapping, value: object) -> object:
         return value
     document = cast("Document", value)
     if field.container is dict:
-        return {key: _values(target, cast("Document", item), {}) for key, item in document.items()}
+        return {key: _values(target, item, {}) if is_document(item) else item for key, item in document.items()}
     return _values(target, document, {})
 
 
 def _explained(
-    mapping: Mapping, document: Document, references: References, cause: _KeyMissing | ValidationError
+    mapping: Mapping,
+    document: Document,
+    references: References,
+    cause: _KeyMissing | ValidationError | DocumentParsingError,
 ) -> DocumentError:
     """Return the error ODMantic would raise for *document*, with the document's key added."""
     model, key = mapping.document_model, document.get("_id")
-    # ODMantic wants the referenced document where the key lies; one that was not found must be missing altogether.
-    keys = {field.key for field in mapping.references}
-    whole = {key: value for key, value in document.items() if key not in keys}
-    whole |= {name: odm.dump_doc(instance) for name, instance in _by_key(mapping, references)}
+    if isinstance(cause, DocumentParsingError):
+        return DocumentError(key, model, cause.inner)
     try:
-        odm.validate_document(model, whole)
+        odm.parse_document(model, _with_targets(mapping, document, references))
     except DocumentParsingError as error:
         return DocumentError(key, model, error.inner)
-    except Exception as error:  # noqa: BLE001  # ODMantic stumbles over documents of a wrong shape, a list for a dict say
+    except Exception as error:  # noqa: BLE001  # ODMantic stumbles over some wrong shapes, a list for a dict say
         logger.debug("ODMantic cannot explain why %r does not fit %s: %r", key, mapping.name, error)
     # What ODMantic cannot read at all, an Optional embedded model say, is refused in our own words.
     if isinstance(cause, ValidationError):
@@ -135,5 +152,10 @@ def _explained(
     return DocumentError(key, model, odm.key_missing(model, cause.field.name, cause.field.key, document))
 
 
-def _by_key(mapping: Mapping, references: References) -> list[tuple[str, Model]]:
-    return [(field.key, references[field.name]) for field in mapping.references if field.name in references]
+def _with_targets(mapping: Mapping, document: Document, references: References) -> Document:
+    """Return the document as ODMantic's `$lookup` gives it: with whole documents where keys lie, if they were found."""
+    whole = {key: value for key, value in document.items() if key not in {field.key for field in mapping.references}}
+    for field in mapping.references:
+        if field.name in references:
+            whole[field.key] = odm.dump_doc(references[field.name])
+    return whole

@@ -19,13 +19,11 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    PlainSerializer,
     PlainValidator,
     ValidationError,
-    WrapSerializer,
     WrapValidator,
 )
-from pydantic_core import CoreSchema, InitErrorDetails, SchemaValidator
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, SchemaValidator
 
 if TYPE_CHECKING:
     from .driver_calls import Collection
@@ -50,9 +48,12 @@ __all__ = [
     "core_schema",
     "default_key",
     "dump_doc",
+    "has_own_construction",
     "has_own_init",
+    "has_own_parsing",
     "has_own_serializers",
     "has_own_validation",
+    "holds_models",
     "is_model_class",
     "keeps_extra",
     "key_missing",
@@ -61,9 +62,10 @@ __all__ = [
     "mutable_fields",
     "odm_fields",
     "on_database",
+    "parse_document",
     "primary_field",
     "proxy_path",
-    "validate_document",
+    "refused",
 ]
 
 EngineT = TypeVar("EngineT", SyncEngine, AIOEngine)
@@ -139,18 +141,84 @@ def missing_value(field: ODMBaseField) -> Callable[[], object]:
 
 
 def has_own_serializers(model: type[BaseODMModel]) -> bool:
-    """Tell whether `model_dump` of *model* gives other values than its fields hold."""
+    """Tell whether `model_dump` of *model* gives other values than its fields hold, at any depth."""
+    waiting: list[object] = [core_schema(model)]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            schema = cast("dict[str, Any]", part)
+            serialization = schema.get("serialization")
+            # ODMantic's own types serialize themselves for JSON only.
+            if isinstance(serialization, dict) and "json" not in cast("dict[str, Any]", serialization).get(
+                "when_used", ""
+            ):
+                return True
+            waiting.extend(value for key, value in schema.items() if key not in ("metadata", "default", "expected"))
+        elif isinstance(part, (list, tuple)):
+            waiting.extend(cast("list[object]", part))
+    return False
+
+
+def has_own_construction(model: type[BaseODMModel]) -> bool:
+    """Tell whether more than the types of its fields decides how an instance of *model* is made."""
     decorators = model.__pydantic_decorators__
+    schema = cast("dict[str, object]", core_schema(model))
     return bool(
-        decorators.field_serializers
-        or decorators.model_serializers
-        or any(_changes_on_dump(field.metadata) for field in model.model_fields.values())
+        decorators.model_validators
+        or decorators.root_validators
+        or model.__init__ is not BaseODMModel.__init__
+        or has_own_parsing(model)
+        or schema.get("type") != "model"
+        or cast("dict[str, object]", schema["schema"]).get("type") != "model-fields"
+        or "definition-ref" in _types_in(schema)
     )
+
+
+def has_own_parsing(model: type[BaseODMModel]) -> bool:
+    """Tell whether *model* replaces ODMantic's reading of documents."""
+    return cast("Any", model).model_validate_doc.__func__ is not cast("Any", BaseODMModel).model_validate_doc.__func__
+
+
+def parse_document(model: type[Model], document: dict[str, object]) -> Model:
+    """Let ODMantic, or what the class has in its place, read *document*.
+
+    Raises:
+        DocumentParsingError: it does not fit *model*.
+    """
+    return cast("Model", cast("Any", model).model_validate_doc(document))
+
+
+def holds_models(model: type[BaseODMModel], name: str) -> bool:
+    """Tell whether values of a field may have ODMantic's models in them."""
+    fields = cast("Any", core_schema(model))["schema"]["fields"]
+    return "model" in _types_in(fields[name])
+
+
+def _types_in(node: object) -> set[str]:
+    """Return the types of all schemas in a core schema."""
+    found: set[str] = set()
+    waiting: list[object] = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            schema = cast("dict[str, object]", part)
+            kind = schema.get("type")
+            found |= {kind} if isinstance(kind, str) else set()
+            waiting.extend(value for key, value in schema.items() if key not in ("metadata", "default", "expected"))
+        elif isinstance(part, (list, tuple)):
+            waiting.extend(cast("list[object]", part))
+    return found
 
 
 def has_own_init(model: type[Model]) -> bool:
     """Tell whether *model* replaces ODMantic's `__init__`, so that instances must be made by calling the class."""
     return model.__init__ is not BaseODMModel.__init__
+
+
+def refused(model: type[Model], values: Mapping[str, object], refusal: Exception) -> ValidationError:
+    """Return a validation error for what a class's own `__init__` refused."""
+    details = InitErrorDetails(type=PydanticCustomError("own_init", "{reason}", {"reason": str(refusal)}), input=values)
+    return ValidationError.from_exception_data(cast("type", model).__name__, [details])
 
 
 def key_missing(model: type[Model], name: str, key: str, document: Mapping[str, object]) -> ValidationError:
@@ -179,10 +247,6 @@ def has_own_validation(model: type[BaseODMModel]) -> bool:
 
 def _validates(metadata: list[object]) -> bool:
     return any(isinstance(item, (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)) for item in metadata)
-
-
-def _changes_on_dump(metadata: list[object]) -> bool:
-    return any(isinstance(item, (PlainSerializer, WrapSerializer)) for item in metadata)
 
 
 def dump_doc(instance: BaseODMModel) -> dict[str, object]:
@@ -219,15 +283,6 @@ def client(engine: SyncEngine | AIOEngine) -> object:
 def collection(engine: SyncEngine | AIOEngine, model: type[Model]) -> Collection:
     """Return the collection *engine* keeps the documents of *model* in; a subclass may have its own answer."""
     return cast("Collection", cast("Any", engine).get_collection(model))
-
-
-def validate_document(model: type[Model], document: dict[str, object]) -> None:
-    """Let ODMantic read *document*.
-
-    Raises:
-        DocumentParsingError: it does not fit *model*.
-    """
-    cast("Any", model).model_validate_doc(document)
 
 
 def keeps_extra(model: type[BaseODMModel]) -> bool:

@@ -105,7 +105,14 @@ def difference(before: bytes, after: bytes, codec: Codec) -> Difference:
     """
     found = Difference()
     if before != after:
-        _compare(decode(before, codec), decode(after, codec), "", found)
+        earlier, now = decode(before, codec), decode(after, codec)
+        for key in {**earlier, **now}:
+            if not _is_step(key) and not (key in earlier and key in now and same(earlier[key], now[key])):
+                raise ArgumentError(
+                    f"the key {key!r} of a document was changed, but no update command can name a key that is empty, "
+                    "begins with $ or has a dot in it. Nothing was sent. Store it under another key."
+                )
+        _compare(earlier, now, "", found)
     return found
 
 
@@ -133,7 +140,14 @@ def same(before: object, after: object) -> bool:
     if isinstance(before, list):
         items, others = cast("list[object]", before), cast("list[object]", after)
         return len(items) == len(others) and all(map(same, items, others))
-    return before == after or (before != before and after != after)
+    if isinstance(before, float):
+        return repr(before) == repr(after)  # NaN is itself, and -0.0 is not 0.0
+    return before == after
+
+
+def _is_step(key: str) -> bool:
+    """Tell whether a key can be part of a dotted path."""
+    return bool(key) and "." not in key and not key.startswith("$")
 
 
 def _addressable(before: Document, after: Document) -> bool:
@@ -142,6 +156,6 @@ def _addressable(before: Document, after: Document) -> bool:
     A key with a dot or a leading dollar cannot be part of a path, and documents that differ in nothing but the order
     of their keys can only be written whole.
     """
-    if any(not key or "." in key or key.startswith("$") for key in (*before, *after)):
+    if not all(map(_is_step, (*before, *after))):
         return False
     return [key for key in before if key in after] == [key for key in after if key in before]
