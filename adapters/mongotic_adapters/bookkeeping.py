@@ -19,7 +19,7 @@ from .errors import ArgumentError, InvalidRequestError, UnmappedInstanceError
 from .hydration import hydrate
 from .identity_map import IdentityKey, IdentityMap, identity_key
 from .instance_state import InstanceState, References, describe, remember, state_of
-from .mapping import Mapping, mapping_of
+from .mapping import Mapping, class_mapping
 from .records import Record
 from .snapshot import Codec, Difference
 from .states import Move, State
@@ -312,7 +312,7 @@ class Bookkeeping:
         Raises:
             ArgumentError: a value cannot be stored.
         """
-        mapping = mapping_of(type(instance))
+        mapping = class_mapping(type(instance))
         codec = self.codec(mapping)
         now = snapshot.take(mapping, instance, codec)
         if now == state.as_read:
@@ -341,7 +341,7 @@ class Bookkeeping:
             referenced: it is met as part of another; no change made to its containers before is assumed.
         """
         state = remember(instance)
-        mapping = mapping_of(type(instance))
+        mapping = class_mapping(type(instance))
         if state.is_lost:
             state.move(Move.LOSE)
         if state.state is not State.TRANSIENT:
@@ -417,7 +417,7 @@ class Bookkeeping:
 
     def _restore(self, state: InstanceState, instance: Model) -> None:
         """Set the fields of *instance* back to its snapshot."""
-        mapping = mapping_of(type(instance))
+        mapping = class_mapping(type(instance))
         codec = self.codec(mapping)
         believed = snapshot.decode(self._believed(state, mapping), codec)
         try:
@@ -437,7 +437,7 @@ class Bookkeeping:
     def _gone(self, state: InstanceState, instance: Model) -> None:
         """Note that no document of *instance* exists: adding it again stores it anew, in ODMantic's eyes too."""
         state.snapshot = state.as_read = None
-        odm.mark_assigned(instance, set(mapping_of(type(instance)).fields))
+        odm.mark_assigned(instance, set(class_mapping(type(instance)).fields))
 
     def _release(self, state: InstanceState) -> None:
         state.move(Move.RELEASE)
@@ -468,13 +468,13 @@ def referenced(instance: Model) -> Iterable[Model]:
 
 
 def _references(instance: Model) -> dict[str, Model]:
-    fields = mapping_of(type(instance)).references
+    fields = class_mapping(type(instance)).references
     values = ((field.name, instance.__dict__.get(field.name)) for field in fields)
     return {name: value for name, value in values if isinstance(value, Model)}
 
 
 def _key(instance: Model) -> IdentityKey:
-    mapping = mapping_of(type(instance))
+    mapping = class_mapping(type(instance))
     return identity_key(mapping, mapping.key_of(instance))
 
 

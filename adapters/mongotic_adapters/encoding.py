@@ -21,11 +21,12 @@ from typing import TypeAlias, TypeGuard, cast
 import bson
 from bson import datetime_ms, dbref, decimal128, int64, max_key, min_key, regex, timestamp
 from odmantic import Model
+from odmantic import bson as odm_bson
 from pydantic import BaseModel, TypeAdapter
 
 from . import odmantic_internals as odm
 from .errors import ArgumentError
-from .mapping import FieldMap, Mapping, Shape, class_mapping, mapping_of
+from .mapping import FieldMap, Mapping, Shape, class_mapping
 
 Document: TypeAlias = dict[str, object]
 """A document, or a part of one, as the driver takes and gives it."""
@@ -34,6 +35,7 @@ _AS_IS: frozenset[type] = frozenset(
     {
         str, int, float, bool, bytes, type(None), datetime.datetime, re.Pattern, uuid.UUID,
         bson.ObjectId, bson.Binary, bson.Code, int64.Int64, decimal128.Decimal128, regex.Regex,
+        odm_bson.ObjectId, odm_bson.Int64, odm_bson.Decimal128, odm_bson.Binary, odm_bson.Regex,
         timestamp.Timestamp, dbref.DBRef, min_key.MinKey, max_key.MaxKey, datetime_ms.DatetimeMS,
     }
 )  # fmt: skip
@@ -107,7 +109,7 @@ def _encode_operand(value: object) -> object:
 
 def encode_key(instance: Model) -> object:
     """Return the primary key of *instance* as its document holds it."""
-    mapping = mapping_of(type(instance))
+    mapping = class_mapping(type(instance))
     return encode_field(mapping.fields[mapping.primary], mapping.key_of(instance))
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from odmantic import Model
 
-from .mapping import mapping_of
+from .mapping import class_mapping
 from .states import Move, State, move
 
 References: TypeAlias = AnyMapping[str, Model]
@@ -92,7 +92,7 @@ class InstanceState(weakref.ref[Model]):
 
 def describe(instance: Model) -> str:
     """Return how an instance is named in messages: class and key, never its values."""
-    mapping = mapping_of(type(instance))
+    mapping = class_mapping(type(instance))
     return f"{mapping.name} {mapping.key_of(instance)!r}"
 
 

@@ -18,7 +18,7 @@ from .commands import Batch, Delete, Insert, Operation, Replace, Update
 from .encoding import Document, encode_key
 from .identity_map import identity_key
 from .instance_state import remember
-from .mapping import Mapping, mapping_of
+from .mapping import Mapping, class_mapping
 from .states import State
 
 
@@ -91,7 +91,7 @@ def _inserts(books: Bookkeeping) -> tuple[list[Change], set[int]]:
     for instance in books.new:
         if remember(instance).state is not State.PENDING:
             continue
-        mapping = mapping_of(type(instance))
+        mapping = class_mapping(type(instance))
         after = snapshot.take(mapping, instance, books.codec(mapping))
         replaced = marked.get(_identity(instance)) if marked else None
         operation = Insert(after) if replaced is None else Replace(_by_key(instance), after)
@@ -115,7 +115,7 @@ def _steps(changes: Iterable[Change]) -> list[Step]:
     """Group *changes* by collection, in order of first appearance."""
     steps: dict[Mapping, Step] = {}
     for change in changes:
-        mapping = mapping_of(type(change.instance))
+        mapping = class_mapping(type(change.instance))
         steps.setdefault(mapping, Step(mapping)).changes.append(change)
     return list(steps.values())
 
@@ -135,5 +135,5 @@ def _by_key(instance: Model) -> Document:
 
 
 def _identity(instance: Model) -> object:
-    mapping = mapping_of(type(instance))
+    mapping = class_mapping(type(instance))
     return identity_key(mapping, mapping.key_of(instance))

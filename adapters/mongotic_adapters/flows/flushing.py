@@ -14,7 +14,7 @@ from ..encoding import encode_key
 from ..errors import StaleDataError, StaleDeleteWarning
 from ..identity_map import IdentityKey, identity_key
 from ..instance_state import describe
-from ..mapping import mapping_of
+from ..mapping import class_mapping
 from ..port import Port, WriteFailed
 from ..unit_of_work import Change, Plan, Step, plan
 from .reading import REFERENCES_AT_ONCE
@@ -91,7 +91,7 @@ async def _stale(port: Port, step: Step, report: WriteReport) -> list[Change]:
 
 async def _present_keys(port: Port, updates: Sequence[Change]) -> set[IdentityKey]:
     present: set[IdentityKey] = set()
-    mapping = mapping_of(type(updates[0].instance))
+    mapping = class_mapping(type(updates[0].instance))
     keys = [encode_key(change.instance) for change in updates]
     for start in range(0, len(keys), REFERENCES_AT_ONCE):
         chunk = keys[start : start + REFERENCES_AT_ONCE]
@@ -101,7 +101,7 @@ async def _present_keys(port: Port, updates: Sequence[Change]) -> set[IdentityKe
 
 
 def _identity(instance: Model) -> IdentityKey:
-    mapping = mapping_of(type(instance))
+    mapping = class_mapping(type(instance))
     return identity_key(mapping, mapping.key_of(instance))
 
 
