@@ -90,7 +90,7 @@ class Kind:
 
     def instances(self, count: int) -> list[Stored]:
         """Return the first *count* documents as new instances that nobody has stored."""
-        return [self.model(**_by_field(self.document(number))) for number in range(count)]
+        return [self.model.model_validate(_by_field(self.document(number))) for number in range(count)]
 
 
 def key(number: int) -> ObjectId:

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Protocol, TypeAlias
 from uuid import uuid4
 
-from documents import Document, Kind
+from documents import Document, Kind, WrongResult
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from odmantic import AIOEngine, SyncEngine
 from pymongo import AsyncMongoClient, MongoClient
@@ -404,9 +404,12 @@ def run_once(contender: Contender, ground: Ground, clock: Clock) -> float:
         WrongResult: it did not do the work; the message names it.
     """
     share = Ground(ground.clients, ground.kind, max(1, ground.count // contender.share))
-    waiting = contender.act(share, clock)
-    if waiting is not None:
-        ground.clients.loop.run_until_complete(_finish(ground.clients, waiting))
+    try:
+        waiting = contender.act(share, clock)
+        if waiting is not None:
+            ground.clients.loop.run_until_complete(_finish(ground.clients, waiting))
+    except WrongResult as error:
+        raise WrongResult(f"{contender.party.value}: {error}") from error
     return clock.seconds / share.count
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -35,6 +36,7 @@ class SessionBase:
     def __init__(self, port: Port, info: dict[str, object] | None) -> None:
         self._port = port
         self._books = Bookkeeping(port.codec)
+        self._books.session = weakref.ref(self)
         self._closed = False
         self._running: str | None = None
         self.info: dict[str, object] = dict(info or {})

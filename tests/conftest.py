@@ -1,7 +1,7 @@
 """What the tests share: one real server per run, one client of each kind, and sessions that are all awaited alike.
 
-A test that takes `session_maker` runs twice, with the blocking session dressed as an awaited one and with the asyncio session: one
-body says what both must do.
+A test that takes `session_maker` runs twice, with the blocking session dressed as an awaited one and with the asyncio
+session: one body says what both must do.
 """
 
 from __future__ import annotations

@@ -69,7 +69,14 @@ class BlockingPort:
         return self._collection(mapping).codec_options
 
     async def fetch(self, read: Read) -> list[Record]:
-        return [record async for batch in self.batches(read, 0) for record in batch]
+        if not read.fits_one_batch:
+            return [record async for batch in self.batches(read, 0) for record in batch]
+        collection = self._collection(read.mapping)
+        with translated(f"find on {read.mapping.collection!r}"):
+            # The server closed the cursor with its only batch; asking it again would cost a call for nothing.
+            cursor = cast("Cursor", driver_calls.find(collection, read, None))
+            batch = next(cursor, None)
+        return [] if batch is None else split(batch, collection.codec_options)
 
     async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
         action = f"find on {read.mapping.collection!r}"

@@ -17,7 +17,7 @@ from . import snapshot
 from .encoding import encode_field
 from .errors import ArgumentError, InvalidRequestError, UnmappedInstanceError
 from .hydration import hydrate
-from .identity_map import IdentityKey, IdentityMap, identity_key
+from .identity_map import IdentityKey, IdentityMap, identity_key, identity_of
 from .instance_state import InstanceState, References, describe, remember, state_of
 from .mapping import Mapping, class_mapping
 from .records import Record
@@ -30,10 +30,14 @@ class Bookkeeping:
 
     Arguments:
         codec: gives the codec options of a model's collection.
+
+    Attributes:
+        session: gives the session these are the books of, None once it is gone.
     """
 
     def __init__(self, codec: Callable[[Mapping], Codec]) -> None:
         self.codec = codec
+        self.session: Callable[[], object] = lambda: None
         self._identities = IdentityMap()
         self._pending: dict[int, Model] = {}
         self._new_keys: dict[IdentityKey, int] = {}
@@ -99,7 +103,7 @@ class Bookkeeping:
         if state is not None and (state.owner is not None or state.is_lost):
             return
         if self._known(target, stored=stored, referenced=True).state is State.TRANSIENT or not self._holds(
-            _key(target)
+            identity_of(target)
         ):
             self.add(target)
 
@@ -107,7 +111,7 @@ class Bookkeeping:
         state = self._known(instance)
         name = describe(instance)
         self._expect_free(state, name)
-        key = _key(instance)
+        key = identity_of(instance)
         if state.owner is not self:
             self._expect_vacant(key, name)
         was = state.state
@@ -135,11 +139,11 @@ class Bookkeeping:
         name = describe(model)
         self._expect_free(state, name)
         if state.owner is not self and state.state is State.DETACHED:
-            self._expect_vacant(_key(model), name)
+            self._expect_vacant(identity_of(model), name)
         state.move(Move.DELETE)
         if state.owner is not self:
             state.owner_ref = self._self_ref
-            self._identities.put(_key(model), state, model)
+            self._identities.put(identity_of(model), state, model)
         self._identities.hold(state, model)
         self._no_longer_pending(state)
         self._marked[state.oid] = model
@@ -243,7 +247,7 @@ class Bookkeeping:
         state.snapshot, state.as_read = after, None
         state.references = _references(instance)
         state.expired = False
-        self._identities.put(_key(instance), state, instance)
+        self._identities.put(identity_of(instance), state, instance)
         odm.mark_assigned(instance, set())
 
     def removed(self, instance: Model) -> None:
@@ -401,9 +405,7 @@ class Bookkeeping:
             return
         unwritten = self.unwritten(state, held)[0].top_level_keys()
         fresh = hydrate(mapping, document, references)
-        for name, field in mapping.fields.items():
-            if field.key not in unwritten:
-                held.__dict__[name] = fresh.__dict__[name]
+        _take_over(mapping, held, fresh, lambda key: key not in unwritten)
         codec = self.codec(mapping)
         now = snapshot.take(mapping, fresh, codec)
         if unwritten:
@@ -425,13 +427,13 @@ class Bookkeeping:
         except ArgumentError:  # a value that cannot be stored was put in place
             now = {}
         changed = {key for key in believed if key not in now or not snapshot.same(believed[key], now[key])}
+        changed |= {key for key in now if key not in believed and key not in mapping.by_key}
         if not changed:
             return
         # The snapshot of an instance that ODMantic loaded lacks what mongotic has not seen: that stays as it is.
-        earlier = hydrate(mapping, {**now, **believed}, state.references)
-        for name, field in mapping.fields.items():
-            if field.key in changed:
-                instance.__dict__[name] = earlier.__dict__[name]
+        unseen = {key: value for key, value in now.items() if key in mapping.by_key}
+        earlier = hydrate(mapping, {**unseen, **believed}, state.references)
+        _take_over(mapping, instance, earlier, changed.__contains__)
         odm.mark_assigned(instance, set())
 
     def _gone(self, state: InstanceState, instance: Model) -> None:
@@ -462,6 +464,21 @@ class Bookkeeping:
             self._drop(state)
 
 
+def _take_over(mapping: Mapping, instance: Model, source: Model, wanted: Callable[[str], bool]) -> None:
+    """Give *instance* the values of *source* under every key that is *wanted*, past the validators they went through
+    already."""
+    for name, field in mapping.fields.items():
+        if wanted(field.key):
+            instance.__dict__[name] = source.__dict__[name]
+    own, other = instance.__pydantic_extra__, source.__pydantic_extra__
+    if own is not None and other is not None:
+        for key in filter(wanted, {**own, **other}):
+            if key in other:
+                own[key] = other[key]
+            else:
+                del own[key]
+
+
 def referenced(instance: Model) -> Iterable[Model]:
     """Return the instances that *instance* refers to."""
     return _references(instance).values()
@@ -471,11 +488,6 @@ def _references(instance: Model) -> dict[str, Model]:
     fields = class_mapping(type(instance)).references
     values = ((field.name, instance.__dict__.get(field.name)) for field in fields)
     return {name: value for name, value in values if isinstance(value, Model)}
-
-
-def _key(instance: Model) -> IdentityKey:
-    mapping = class_mapping(type(instance))
-    return identity_key(mapping, mapping.key_of(instance))
 
 
 def _expect_model(instance: object, method: str) -> Model:

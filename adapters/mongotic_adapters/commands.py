@@ -36,6 +36,11 @@ class Read:
     limit: int | None = None
     projection: Document | None = None
 
+    @property
+    def fits_one_batch(self) -> bool:
+        """Tell whether so few documents are wanted that the server can give all of them in its first answer."""
+        return self.limit is not None and self.limit <= 2
+
 
 @dataclass(frozen=True, slots=True)
 class Insert:

@@ -5,7 +5,7 @@ The ports call these; the blocking one gets results, the awaiting one gets await
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, cast
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
@@ -66,7 +66,7 @@ def find(collection: Collection, read: Read, session: object, batch_size: int = 
     options: dict[str, object] = {
         "skip": read.skip,
         # A negative limit asks for a single batch, so that the server keeps no cursor for a handful of documents.
-        "limit": -read.limit if read.limit is not None and read.limit <= 2 else (read.limit or 0),
+        "limit": -cast("int", read.limit) if read.fits_one_batch else (read.limit or 0),
         "sort": list(read.sort) or None,
         "batch_size": batch_size,
         "session": session,

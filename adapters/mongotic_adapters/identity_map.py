@@ -9,14 +9,22 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import bson
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
 from odmantic import Model
+from odmantic import bson as odm_bson
 
-from .encoding import encode_value
+from .encoding import Document, encode_key, encode_operand
 from .instance_state import InstanceState
-from .mapping import Mapping
+from .mapping import Mapping, class_mapping
 
 IdentityKey: TypeAlias = tuple[type[Model], object]
 """Model class and primary key."""
+
+
+# Types whose values are the same whether an instance holds them or a document.
+_PLAIN = frozenset({str, int, bson.ObjectId, odm_bson.ObjectId})
+_CODEC = CodecOptions[Document](uuid_representation=UuidRepresentation.STANDARD)
 
 
 def identity_key(mapping: Mapping, key: object) -> IdentityKey:
@@ -24,14 +32,22 @@ def identity_key(mapping: Mapping, key: object) -> IdentityKey:
 
     Arguments:
         mapping: the mapping of its model.
-        key: its primary key, as the instance or as the document holds it.
+        key: its `_id`, as the document holds it.
     """
-    encoded = encode_value(key)
-    try:
-        hash(encoded)
-    except TypeError:  # an embedded model as key
-        return (mapping.document_model, bson.encode({"": encoded}))
-    return (mapping.document_model, encoded)
+    if type(key) in _PLAIN:
+        return (mapping.document_model, key)
+    key = encode_operand(key)
+    if isinstance(key, float) and key.is_integer():
+        key = int(key)  # the server takes 1 and 1.0 for the same key, but not true
+    if isinstance(key, int) and not isinstance(key, bool):
+        return (mapping.document_model, int(key))
+    # As bytes, everything else is what the database makes of it: documents, and instants without a zone.
+    return (mapping.document_model, bson.encode({"": key}, codec_options=_CODEC))
+
+
+def identity_of(instance: Model) -> IdentityKey:
+    """Return the place in the map of the document of *instance*."""
+    return identity_key(class_mapping(type(instance)), encode_key(instance))
 
 
 class IdentityMap:

@@ -101,7 +101,8 @@ _states: dict[int, InstanceState] = {}
 
 def _forget(gone: weakref.ref[Model]) -> None:
     if isinstance(gone, InstanceState):
-        _states.pop(gone.oid, None)
+        if _states.get(gone.oid) is gone:  # the id may be another instance's by now
+            del _states[gone.oid]
         owner = gone.owner
         if owner is not None:
             owner.forget(gone)

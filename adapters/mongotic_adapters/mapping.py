@@ -120,6 +120,8 @@ def mapping_of(model: object) -> Mapping:
 @lru_cache(maxsize=4096)
 def class_mapping(model: type[odm.BaseODMModel]) -> Mapping:
     """Return the mapping of a model class or an embedded model class."""
+    if getattr(model, "__tablename__", "given") == "":
+        raise ArgumentError(f"{model.__name__} has no __tablename__: say which collection its documents are in")
     serializers = odm.bson_serializers(model)
     fields = {name: _field_map(name, field, serializers.get(name)) for name, field in odm.odm_fields(model).items()}
     return Mapping(
@@ -131,7 +133,10 @@ def class_mapping(model: type[odm.BaseODMModel]) -> Mapping:
         references=tuple(field for field in fields.values() if field.shape is Shape.REFERENCE),
         keeps_extra=odm.keeps_extra(model),
         repeatable=not odm.has_own_validation(model)
-        and all(field.target is None or field.target.repeatable for field in fields.values()),
+        and not any(
+            odm.makes_values_up(model, field.name) if field.target is None else not field.target.repeatable
+            for field in fields.values()
+        ),
         own_serializers=odm.has_own_serializers(model),
     )
 

@@ -7,23 +7,25 @@ on stands in this file and in `PRIVATE_NAMES`; a test fails when one of them goe
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
+import odmantic.model
+import odmantic.typing
 from odmantic import AIOEngine, Model, SyncEngine
 from odmantic.exceptions import KeyNotFoundInDocumentError
 from odmantic.field import FieldProxy, ODMBaseField, ODMEmbedded, ODMEmbeddedGeneric, ODMField, ODMReference
+from odmantic.index import ODMBaseIndex
 from odmantic.model import _BaseODMModel as BaseODMModel  # pyright: ignore[reportPrivateUsage]  # base of both kinds
 from odmantic.query import QueryExpression, SortExpression
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
-    PlainValidator,
     ValidationError,
-    WrapValidator,
 )
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, SchemaValidator
+from pymongo import IndexModel
+
+from .errors import ArgumentTypeError
 
 if TYPE_CHECKING:
     from .driver_calls import Collection
@@ -48,24 +50,29 @@ __all__ = [
     "core_schema",
     "default_key",
     "dump_doc",
+    "field_indexes",
     "has_own_construction",
     "has_own_init",
     "has_own_parsing",
     "has_own_serializers",
     "has_own_validation",
     "holds_models",
+    "is_field",
     "is_model_class",
     "keeps_extra",
     "key_missing",
+    "makes_values_up",
     "mark_assigned",
     "missing_value",
     "mutable_fields",
     "odm_fields",
     "on_database",
+    "owner_of",
     "parse_document",
     "primary_field",
     "proxy_path",
     "refused",
+    "resolved_annotations",
 ]
 
 EngineT = TypeVar("EngineT", SyncEngine, AIOEngine)
@@ -76,6 +83,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "odmantic.Model.__primary_field__": ("1.0.2", "1.1.0"),
     "odmantic.Model.__collection__": ("1.0.2", "1.1.0"),
     "odmantic.Model.__bson_serializers__": ("1.0.2", "1.1.0"),
+    "odmantic.Model.__indexes__": ("1.0.2", "1.1.0"),
     "odmantic.Model.__mutable_fields__": ("1.0.2", "1.1.0"),
     "odmantic.Model.__fields_modified__": ("1.0.2", "1.1.0"),
     "odmantic.field.FieldProxy.parent": ("1.0.2", "1.1.0"),
@@ -141,7 +149,9 @@ def missing_value(field: ODMBaseField) -> Callable[[], object]:
 
 
 def has_own_serializers(model: type[BaseODMModel]) -> bool:
-    """Tell whether `model_dump` of *model* gives other values than its fields hold, at any depth."""
+    """Tell whether documents of *model* hold other values than its fields, at any depth."""
+    if model.model_dump_doc is not BaseODMModel.model_dump_doc:
+        return True
     waiting: list[object] = [core_schema(model)]
     while waiting:
         part = waiting.pop()
@@ -241,12 +251,34 @@ def has_own_validation(model: type[BaseODMModel]) -> bool:
         or model.__init__ is not BaseODMModel.__init__
         or model.model_post_init is not BaseModel.model_post_init
         or cast("dict[str, object]", model.model_config).get("parse_doc_with_default_factories")
-        or any(_validates(field.metadata) for field in model.model_fields.values())
     )
 
 
-def _validates(metadata: list[object]) -> bool:
-    return any(isinstance(item, (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)) for item in metadata)
+def makes_values_up(model: type[BaseODMModel], name: str) -> bool:
+    """Tell whether functions of the user's have a part in reading the value of a field, at any depth."""
+    schema = cast("dict[str, Any]", core_schema(model))
+    while schema["type"] != "model-fields":
+        schema = schema.get("schema") or schema["definitions"][0]
+    field = schema["fields"][name]["schema"]
+    waiting: list[object] = [field["schema"] if field["type"] == "default" else field]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            node = cast("dict[str, Any]", part)
+            if "default_factory" in node or _is_users(node.get("function")):
+                return True
+            waiting.extend(value for key, value in node.items() if key not in ("metadata", "default", "expected"))
+        elif isinstance(part, (list, tuple)):
+            waiting.extend(cast("list[object]", part))
+    return False
+
+
+def _is_users(function: object) -> bool:
+    """Tell whether the function of a validator is not one of ODMantic's or Pydantic's own."""
+    if not isinstance(function, dict):
+        return False
+    home = str(getattr(cast("dict[str, object]", function).get("function"), "__module__", ""))
+    return home.partition(".")[0] not in ("odmantic", "pydantic", "pydantic_core")
 
 
 def dump_doc(instance: BaseODMModel) -> dict[str, object]:
@@ -300,6 +332,51 @@ def on_database(engine: EngineT, name: str) -> EngineT:
     # Motor's and PyMongo's clients are indexed alike; ODMantic's own type for the union is not.
     twin.database = cast("Any", client(engine))[name]
     return twin
+
+
+def owner_of(field: ODMBaseField) -> type[Model]:
+    """Return the model class a field description belongs to; ODMantic's proxies do not say.
+
+    Raises:
+        ArgumentTypeError: it is a field of an embedded model alone.
+    """
+    if id(field) not in _owners:
+        for model in _all_models(Model):
+            _owners.update((id(own), (own, model)) for own in odm_fields(model).values())
+    if id(field) not in _owners:
+        raise ArgumentTypeError(
+            f"the field stored as {field.key_name!r} belongs to no model with a collection of its own; reach an embedded "
+            "model's fields through the field that holds it: User.address.city"
+        )
+    return _owners[id(field)][1]
+
+
+# By identity, and holding the field, so that the id stays its own.
+_owners: dict[int, tuple[ODMBaseField, type[Model]]] = {}
+
+
+def _all_models(model: type[Model]) -> Iterator[type[Model]]:
+    for derived in cast("list[type[Model]]", type.__subclasses__(model)):
+        if "__odm_fields__" in vars(derived):
+            yield derived
+        yield from _all_models(derived)
+
+
+def resolved_annotations(namespace: dict[str, Any]) -> dict[str, object]:
+    """Return the annotations of a class body, those written as text looked up in its module."""
+    resolve = cast("Any", odmantic.typing).resolve_annotations
+    return cast("dict[str, object]", resolve(namespace.get("__annotations__", {}), namespace.get("__module__")))
+
+
+def is_field(name: str, annotation: object, default: object) -> bool:
+    """Tell whether ODMantic takes an annotated name of a class body for a field."""
+    return not name.startswith("_") and cast("Any", odmantic.model).should_touch_field(default, annotation)
+
+
+def field_indexes(model: type[Model]) -> tuple[ODMBaseIndex | IndexModel, ...]:
+    """Return the indexes that the fields and the configuration of *model* ask for."""
+    indexes: tuple[ODMBaseIndex | IndexModel, ...] = cast("Any", Model.__indexes__).__func__(model)
+    return indexes
 
 
 def proxy_path(proxy: FieldProxy) -> tuple[ODMBaseField, ...]:

@@ -16,7 +16,7 @@ from . import snapshot
 from .bookkeeping import Bookkeeping
 from .commands import Batch, Delete, Insert, Operation, Replace, Update
 from .encoding import Document, encode_key
-from .identity_map import identity_key
+from .identity_map import identity_of
 from .instance_state import remember
 from .mapping import Mapping, class_mapping
 from .states import State
@@ -86,14 +86,14 @@ def plan(books: Bookkeeping) -> Plan:
 
 def _inserts(books: Bookkeeping) -> tuple[list[Change], set[int]]:
     """Return the inserts, and the ids of the deleted instances whose documents they replace."""
-    marked = {_identity(instance): instance for instance in books.deleted}
+    marked = {identity_of(instance): instance for instance in books.deleted}
     changes: list[Change] = []
     for instance in books.new:
         if remember(instance).state is not State.PENDING:
             continue
         mapping = class_mapping(type(instance))
         after = snapshot.take(mapping, instance, books.codec(mapping))
-        replaced = marked.get(_identity(instance)) if marked else None
+        replaced = marked.get(identity_of(instance)) if marked else None
         operation = Insert(after) if replaced is None else Replace(_by_key(instance), after)
         changes.append(Change(instance, operation, after, replaced))
     return changes, {id(change.replaces) for change in changes if change.replaces is not None}
@@ -132,8 +132,3 @@ def reference_depth(mapping: Mapping) -> int:
 
 def _by_key(instance: Model) -> Document:
     return {"_id": encode_key(instance)}
-
-
-def _identity(instance: Model) -> object:
-    mapping = class_mapping(type(instance))
-    return identity_key(mapping, mapping.key_of(instance))

@@ -1,4 +1,5 @@
-"""A flush that fails at any point: what was written is known, the rest is still pending, and the next flush finishes it."""
+"""A flush that fails at any point: what was written is known, the rest is still pending, and the next flush finishes
+it."""
 
 from __future__ import annotations
 

@@ -3,6 +3,9 @@
 And ODMantic's silent losses, each shown on plain ODMantic first, then not to happen with mongotic.
 """
 
+# pyright takes an attribute declared as Model or EmbeddedModel for unknown, because of ODMantic's metaclass.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import inspect

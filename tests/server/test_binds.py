@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -12,9 +12,12 @@ from pymongo import AsyncMongoClient, MongoClient
 from pymongo.database import Database
 from pymongo.uri_parser import parse_uri
 
+import mongotic
 from mongotic import ArgumentError, Session, UnboundExecutionError, select, sessionmaker
 from mongotic.asyncio import AsyncSession, async_sessionmaker
 from tests.conftest import Backend, CommandLog, Document
+
+untyped: Any = mongotic
 
 
 class User(Model):
@@ -24,6 +27,11 @@ class User(Model):
 class Elsewhere(Model):
     __databasename__ = "mongotic_test_elsewhere"
     name: str
+
+
+def untyped_client(engine: Any) -> Any:
+    """The client of an engine, whose type ODMantic leaves half open."""
+    return engine.client
 
 
 async def _stored(make: Callable[[], AsyncSession], instance: Model) -> None:
@@ -76,7 +84,8 @@ async def test_an_engines_subclass_may_choose_the_collection(
 ) -> None:
     class Prefixed(SyncEngine):
         def get_collection(self, model: Any) -> Any:  # as ODMantic types it
-            return self.database[f"pre_{model.__collection__}"]
+            database = cast("Database[Document]", self.database)  # pyright: ignore[reportUnknownMemberType]  # half open
+            return database[f"pre_{model.__collection__}"]
 
     with Session(Prefixed(sync_client, raw.name)) as session:
         session.add(User(name="Ann"))
@@ -86,21 +95,30 @@ async def test_an_engines_subclass_may_choose_the_collection(
 
 @pytest.mark.parametrize("make", [Session, sessionmaker])
 def test_a_blocking_session_refuses_what_does_not_fit(make: Any, motor_engine: AIOEngine) -> None:
-    for bind in (motor_engine, motor_engine.client, AsyncMongoClient(), "mongodb://localhost", None, SyncEngine):
+    others: list[Any] = [
+        motor_engine,
+        untyped_client(motor_engine),
+        object.__new__(AsyncMongoClient),
+        "mongodb://localhost",
+        None,
+        SyncEngine,
+    ]
+    for bind in others:
         with pytest.raises(TypeError, match=r"it takes an odmantic.SyncEngine, or a pymongo.MongoClient"):
             make(bind)
 
 
 @pytest.mark.parametrize("make", [AsyncSession, async_sessionmaker])
 def test_an_awaiting_session_refuses_what_does_not_fit(make: Any, sync_engine: SyncEngine) -> None:
-    for bind in (sync_engine, sync_engine.client, "mongodb://localhost", None, AIOEngine):
+    others: list[Any] = [sync_engine, untyped_client(sync_engine), "mongodb://localhost", None, AIOEngine]
+    for bind in others:
         with pytest.raises(TypeError, match=r"it takes an odmantic.AIOEngine, or a motor AsyncIOMotorClient"):
             make(bind)
 
 
 def test_the_error_of_a_wrong_bind_names_what_was_given(motor_engine: AIOEngine) -> None:
     with pytest.raises(TypeError, match=r"Session cannot be bound to odmantic.engine.AIOEngine"):
-        Session(motor_engine)  # type: ignore[arg-type]  # that is the point
+        untyped.Session(motor_engine)
 
 
 def test_a_database_that_contradicts_the_engine_is_refused(sync_engine: SyncEngine) -> None:
@@ -108,9 +126,9 @@ def test_a_database_that_contradicts_the_engine_is_refused(sync_engine: SyncEngi
         Session(sync_engine, database="other")
     Session(sync_engine, database=sync_engine.database_name).close()
     with pytest.raises(ArgumentError, match="empty"):
-        Session(sync_engine.client, database="")
+        Session(untyped_client(sync_engine), database="")
     with pytest.raises(TypeError, match="name of a database"):
-        Session(sync_engine.client, database=3)  # type: ignore[arg-type]  # that is the point
+        untyped.Session(untyped_client(sync_engine), database=3)
 
 
 def test_info_belongs_to_each_session(sync_engine: SyncEngine) -> None:

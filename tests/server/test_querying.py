@@ -8,6 +8,7 @@ from pymongo.database import Database
 
 from mongotic import MultipleResultsFound, NotFound, and_, asc, desc, not_, or_, select
 from mongotic.asyncio import AsyncSession
+from mongotic.expressions import Criterion
 from tests.conftest import CommandLog, Document, SessionMaker
 
 
@@ -21,15 +22,15 @@ class User(Model):
 def users(raw: Database[Document]) -> None:
     raw["user"].insert_many(
         [
-            {"name": "Ann", "years": 30, "email": "ann@example.com"},
+            {"name": "Dan", "years": 25, "email": "dan@example.com"},
             {"name": "Bob", "years": 25},
             {"name": "Cid", "years": 41, "email": None},
-            {"name": "Dan", "years": 25, "email": "dan@example.com"},
+            {"name": "Ann", "years": 30, "email": "ann@example.com"},
         ]
     )
 
 
-async def names(session: AsyncSession, *criteria: bool) -> list[str]:
+async def names(session: AsyncSession, *criteria: Criterion) -> list[str]:
     return [user.name for user in await session.scalars(select(User).where(*criteria).order_by(User.name)).all()]
 
 
@@ -51,7 +52,7 @@ async def test_two_conditions_on_one_field_do_not_hide_each_other(session: Async
 
 
 async def test_conditions_combine(session: AsyncSession) -> None:
-    assert await names(session, or_(User.name == "Ann", and_(User.age == 25, User.email == None))) == ["Ann", "Bob"]  # noqa: E711
+    assert await names(session, or_(User.name == "Ann", and_(User.age == 25, User.email == None))) == ["Ann", "Bob"]
     assert await names(session, not_(User.age == 25)) == ["Ann", "Cid"]
 
 
@@ -157,10 +158,12 @@ async def test_iteration_gives_every_instance(session: AsyncSession) -> None:
 async def test_iteration_keeps_what_was_changed_and_lets_go_of_the_rest(
     session: AsyncSession, raw: Database[Document]
 ) -> None:
-    async for user in session.scalars(select(User)):
-        if user.name == "Bob":
-            user.age = 26
-    del user
+    async def change_bob() -> None:
+        async for user in session.scalars(select(User)):
+            if user.name == "Bob":
+                user.age = 26
+
+    await change_bob()
     assert [held.name for held in session if isinstance(held, User)] == ["Bob"]
     await session.commit()
     assert raw["user"].find_one({"name": "Bob"}, {"_id": 0, "years": 1}) == {"years": 26}

@@ -1,5 +1,8 @@
 """What `add`, changes, `delete`, `flush`, `commit` and `rollback` do to objects and documents."""
 
+# pyright takes an attribute declared as Model or EmbeddedModel for unknown, because of ODMantic's metaclass.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import gc

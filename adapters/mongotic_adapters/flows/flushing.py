@@ -12,7 +12,7 @@ from ..commands import Read, Update, WriteReport
 from ..driver_errors import flush_error, integrity_error
 from ..encoding import encode_key
 from ..errors import StaleDataError, StaleDeleteWarning
-from ..identity_map import IdentityKey, identity_key
+from ..identity_map import IdentityKey, identity_key, identity_of
 from ..instance_state import describe
 from ..mapping import class_mapping
 from ..port import Port, WriteFailed
@@ -84,7 +84,7 @@ async def _stale(port: Port, step: Step, report: WriteReport) -> list[Change]:
     if report.matched is None or report.matched >= len(updates):
         return []
     present = await _present_keys(port, updates)
-    missing = [change for change in updates if _identity(change.instance) not in present]
+    missing = [change for change in updates if identity_of(change.instance) not in present]
     # Stored again by somebody since: which of them was missed cannot be told, and writing an update twice does no harm.
     return missing or updates
 
@@ -98,11 +98,6 @@ async def _present_keys(port: Port, updates: Sequence[Change]) -> set[IdentityKe
         records = await port.fetch(Read(mapping, {"_id": {"$in": chunk}}, projection={"_id": 1}))
         present.update(identity_key(mapping, document["_id"]) for document, _ in records)
     return present
-
-
-def _identity(instance: Model) -> IdentityKey:
-    mapping = class_mapping(type(instance))
-    return identity_key(mapping, mapping.key_of(instance))
 
 
 def _stale_error(stale: Sequence[Model], written: Sequence[Model], pending: Sequence[Model]) -> StaleDataError:

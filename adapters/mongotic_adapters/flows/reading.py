@@ -13,7 +13,7 @@ from ..commands import Read
 from ..compiler import primary_key
 from ..encoding import Document
 from ..errors import MultipleResultsFound, NotFound
-from ..identity_map import IdentityKey, identity_key
+from ..identity_map import IdentityKey, identity_key, identity_of
 from ..instance_state import References
 from ..mapping import FieldMap, Mapping
 from ..port import BATCH_DOCUMENTS, Port
@@ -149,7 +149,7 @@ async def _load_targets(
     for start in range(0, len(keys), REFERENCES_AT_ONCE):
         chunk = keys[start : start + REFERENCES_AT_ONCE]
         found = await fetch_all(port, books, Read(target, {"_id": {"$in": chunk}}))
-        loaded.update((identity_key(target, target.key_of(instance)), instance) for instance in found)
+        loaded.update((identity_of(instance), instance) for instance in found)
     return loaded
 
 

@@ -1,0 +1,8 @@
+"""Small numbers of generated examples: these tests run on every save."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("quick", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("quick")

@@ -1,0 +1,357 @@
+"""Instances and operands become what BSON can hold: as ODMantic writes them, and some that it cannot write."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import decimal
+import enum
+import re
+import uuid
+from collections import OrderedDict, defaultdict
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import bson
+import pytest
+from bson import Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson.errors import InvalidDocument
+from hypothesis import given
+from hypothesis import strategies as st
+from odmantic import EmbeddedModel, Field, Model
+from odmantic.bson import WithBsonSerializer
+from pydantic import BaseModel, PlainSerializer, RootModel, computed_field
+
+from mongotic_adapters.encoding import encode_instance, encode_key, encode_operand, encode_value
+from mongotic_adapters.errors import ArgumentError
+from mongotic_adapters.mapping import mapping_of
+from tests.pure import models
+from tests.pure.models import EXAMPLES, KEY, NOON, Color, Grade, as_bson
+
+
+def encoded(instance: Model) -> dict[str, Any]:
+    return encode_instance(mapping_of(type(instance)), instance)
+
+
+# -- as ODMantic does it ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("instance", EXAMPLES.values(), ids=EXAMPLES)
+def test_an_instance_becomes_the_document_odmantic_writes(instance: Model) -> None:
+    assert as_bson(encoded(instance)) == as_bson(instance.model_dump_doc())
+
+
+def test_keys_and_embedded_documents_written_out() -> None:
+    assert encoded(models.home()) == {
+        "_id": KEY,
+        "addr": {"town": "Oslo", "str": {"n": "a", "number": 2}, "old": [{"n": "b", "number": 1}]},
+        "ways": [{"n": "c", "number": 1}, {"n": "d", "number": 4}],
+        "by_name": {"first": {"n": "e", "number": 1}},
+        "several": [{"n": "f", "number": 1}],
+        "too_deep": {"x": [{"name": "g", "number": 1}]},
+    }
+
+
+def test_the_key_comes_first() -> None:
+    assert next(iter(encoded(models.home()))) == "_id"
+    assert list(encoded(EXAMPLES["embedded primary key"])) == ["_id", "price"]
+
+
+def test_references_become_keys() -> None:
+    publisher = models.Publisher(id=KEY, name="North", country=models.Country(code="no", name="Norway"))
+    book = models.Book(title="b", publisher=publisher)
+    assert encoded(publisher) == {"_id": KEY, "name": "North", "country_code": "no"}
+    assert encoded(book) == book.model_dump_doc() == {"_id": book.id, "title": "b", "publisher_id": KEY}
+
+
+def test_a_reference_to_an_embedded_key_becomes_its_document() -> None:
+    ticket = models.Ticket(place=models.Place(row=1, seat=2), price=decimal.Decimal(1))
+    admission = models.Admission(id=KEY, ticket=ticket)
+    assert encoded(admission) == {"_id": KEY, "ticket": {"r": 1, "seat": 2}}
+    # ODMantic writes the Python names there, so that its own $lookup never finds the ticket.
+    assert admission.model_dump_doc() == {"_id": KEY, "ticket": {"row": 1, "seat": 2}}
+
+
+def test_extra_keys_are_stored_after_the_fields() -> None:
+    assert encoded(models.open_with(b=1, c=Color.RED)) == {"_id": KEY, "name": "a", "b": 1, "c": "red"}
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+MOMENTS = st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2100, 1, 1))
+SMALL = st.integers(-(2**63), 2**63 - 1)
+JSON = st.recursive(
+    st.none() | st.booleans() | SMALL | st.floats() | TEXT | st.binary(max_size=4) | MOMENTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT.filter(lambda key: "\0" not in key), inner,
+    max_size=3), max_leaves=8,
+)  # fmt: skip
+EVERYTHING = st.builds(
+    models.Scalars,
+    text=TEXT,
+    number=SMALL,
+    real=st.floats(),
+    flag=st.booleans(),
+    nothing=st.none(),
+    maybe=st.none() | TEXT,
+    data=st.binary(max_size=8),
+    moment=MOMENTS,
+    reference=st.binary(min_size=12, max_size=12).map(ObjectId),
+    long=SMALL.map(Int64),
+    decimal128=st.decimals(-1000, 1000, places=3).map(Decimal128),
+    money=st.decimals(-1000, 1000, places=2),
+    blob=st.binary(max_size=4).map(Binary),
+    regex=st.sampled_from([Regex("a", "im"), Regex("b")]),
+    pattern=st.sampled_from([re.compile("a", re.IGNORECASE), re.compile("b")]),
+    color=st.sampled_from(Color),
+    choice=st.sampled_from(["a", 1]),
+    either=SMALL | TEXT,
+    anything=JSON,
+    renamed=TEXT,
+)
+
+
+@given(EVERYTHING)
+def test_any_values_become_the_document_odmantic_writes(instance: models.Scalars) -> None:
+    assert as_bson(encoded(instance)) == as_bson(instance.model_dump_doc())
+
+
+@given(JSON)
+def test_what_bson_holds_already_stays_as_it_is(value: object) -> None:
+    assert bson.encode({"": encode_value(value)}) == bson.encode({"": value})
+
+
+def test_containers_are_copied() -> None:
+    inner: list[int] = [1]
+    value = {"a": inner}
+    copied: Any = encode_value(value)
+    inner.append(2)
+    value["b"] = []
+    assert copied == {"a": [1]}
+
+
+# -- what ODMantic can write and a shortcut could miss ------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: int
+
+
+class HasDataclass(Model):
+    point: Point
+
+
+Money = Annotated[decimal.Decimal, PlainSerializer(float)]
+
+
+class HasNestedSerializer(Model):
+    price: Money | None
+    prices: list[Annotated[int, PlainSerializer(str)]]
+
+
+class HasSerializedModel(Model):
+    vector: Annotated[models.Vector, WithBsonSerializer(lambda vector: [vector["x"], vector["y"]])]
+
+
+class Tags(RootModel[list[str]]): ...
+
+
+class HasRootModel(Model):
+    tags: Tags
+
+
+class Computed(BaseModel):
+    side: int
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def area(self) -> int:
+        return self.side**2
+
+
+class HasComputed(Model):
+    square: Computed
+
+
+class HasMappings(Model):
+    ordered: OrderedDict[str, int]
+    defaulting: defaultdict[str, int]
+
+
+class HasAliased(Model):
+    part: Any
+
+
+@pytest.mark.parametrize(
+    "instance",
+    [
+        HasDataclass(id=KEY, point=Point(1, 2)),
+        HasNestedSerializer(id=KEY, price=decimal.Decimal("1.5"), prices=[1]),
+        HasSerializedModel(id=KEY, vector=models.Vector(x=1, y=2)),
+        HasRootModel(id=KEY, tags=Tags(["a"])),
+        HasComputed(id=KEY, square=Computed(side=2)),
+        HasMappings(id=KEY, ordered=OrderedDict(b=1, a=2), defaulting=defaultdict(int, c=3)),
+        HasAliased(id=KEY, part=models.Street(name="a")),
+        HasAliased(id=KEY, part=[Computed(side=1)]),
+        HasAliased(id=KEY, part=Point(1, 2)),
+    ],
+    ids=[
+        "dataclass",
+        "serializer inside a type",
+        "BSON serializer of a Pydantic model",
+        "root model",
+        "computed field",
+        "other mappings",
+        "embedded model in Any",
+        "Pydantic model in Any",
+        "dataclass in Any",
+    ],
+)
+def test_less_common_fields_become_what_odmantic_writes(instance: Model) -> None:
+    assert as_bson(encoded(instance)) == as_bson(instance.model_dump_doc())
+
+
+class OwnWriter(Model):
+    """Stores its values in a shape of its own, as ODMantic lets it."""
+
+    secret: str
+
+    def model_dump_doc(self, include: Any = None) -> dict[str, Any]:
+        document = Model.model_dump_doc(self, include)
+        document["secret"] = f"<{document['secret']}>"
+        return document
+
+
+def test_an_own_model_dump_doc_is_asked() -> None:
+    assert encoded(OwnWriter(id=KEY, secret="s")) == {"_id": KEY, "secret": "<s>"}
+
+
+# -- further than ODMantic ----------------------------------------------------------------------------------------
+
+
+class Further(Model):
+    grade: Grade = Grade.GOOD
+    day: datetime.date = datetime.date(2026, 1, 2)
+    words: set[str] = {"a"}
+    frozen: frozenset[int] = frozenset({1})
+    price: decimal.Decimal | None = decimal.Decimal("1.5")
+
+
+@pytest.mark.parametrize(
+    ("field", "stored"),
+    [
+        ("grade", 1),
+        ("day", datetime.datetime(2026, 1, 2)),
+        ("words", ["a"]),
+        ("frozen", [1]),
+        ("price", Decimal128("1.5")),
+    ],
+)
+def test_types_odmantic_cannot_write(field: str, stored: object) -> None:
+    instance = Further()
+    with pytest.raises(InvalidDocument):
+        bson.encode({field: instance.model_dump_doc()[field]})
+    assert encoded(instance)[field] == stored
+
+
+class MaybeAddressed(Model):
+    home: models.Address | None = Field(default=None, key_name="h")
+    work: models.Street | None = None
+
+
+def test_an_optional_embedded_model_which_odmantic_cannot_write() -> None:
+    instance = MaybeAddressed(id=KEY, work=models.Street(name="a"))
+    with pytest.raises((TypeError, AttributeError)):
+        instance.model_dump_doc()
+    assert encoded(instance) == {"_id": KEY, "h": None, "work": {"n": "a", "number": 1}}
+
+
+class Cat(EmbeddedModel):
+    name: str = Field(key_name="n")
+
+
+class Dog(EmbeddedModel):
+    breed: str = Field(key_name="b")
+
+
+class Owner(Model):
+    pet: Cat | Dog
+
+
+def test_a_union_of_embedded_models_uses_the_keys_of_the_one_that_is_there() -> None:
+    assert encoded(Owner(id=KEY, pet=Dog(breed="terrier"))) == {"_id": KEY, "pet": {"b": "terrier"}}
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+VALUES: dict[str, tuple[object, object]] = {
+    "None": (None, None),
+    "str enum": (Color.RED, "red"),
+    "plain enum": (Grade.BAD, "bad"),
+    "int enum": (Level.LOW, 1),
+    "Decimal": (decimal.Decimal("0.10"), Decimal128("0.10")),
+    "date": (datetime.date(2026, 1, 2), datetime.datetime(2026, 1, 2)),
+    "datetime": (NOON, NOON),
+    "tuple": ((1, Grade.BAD), [1, "bad"]),
+    "set": ({Grade.GOOD}, [1]),
+    "frozenset": (frozenset({decimal.Decimal(1)}), [Decimal128("1")]),
+    "dict": ({"a": Grade.GOOD}, {"a": 1}),
+    "other mapping": (MappingProxyType({"a": Grade.GOOD}), {"a": 1}),
+    "Pydantic model": (models.Vector(x=1, y=2), {"x": 1, "y": 2}),
+    "uuid": (uuid.UUID(int=1), uuid.UUID(int=1)),
+    "BSON's own": (
+        [Code("f"), DBRef("c", 1), MinKey(), MaxKey(), Timestamp(1, 2), Regex("a")],
+        [Code("f"), DBRef("c", 1), MinKey(), MaxKey(), Timestamp(1, 2), Regex("a")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("value", "stored"), VALUES.values(), ids=VALUES)
+def test_a_value_encoded(value: object, stored: object) -> None:
+    found = encode_value(value)
+    assert found == stored
+    assert type(found) is type(stored)
+
+
+@pytest.mark.parametrize(("value", "stored"), VALUES.values(), ids=VALUES)
+def test_an_operand_is_encoded_as_a_value_is(value: object, stored: object) -> None:
+    assert encode_operand([value]) == [stored]
+
+
+def test_an_embedded_operand_has_the_keys_of_its_document() -> None:
+    assert encode_operand(models.Street(name="a", number=2)) == {"n": "a", "number": 2}
+    assert encode_operand([models.Street(name="a")]) == [{"n": "a", "number": 1}]
+
+
+def test_an_instance_as_operand_is_its_key() -> None:
+    assert encode_operand(models.Country(code="no", name="Norway")) == "no"
+    assert encode_operand({"a"}) == ["a"]
+
+
+def test_an_embedded_operand_inside_a_dict_has_the_keys_of_its_document() -> None:
+    assert encode_operand({"home": models.Street(name="a", number=2)}) == {"home": {"n": "a", "number": 2}}
+
+
+def test_a_type_nobody_knows_is_passed_on() -> None:
+    unknown = object()
+    assert encode_value(unknown) is unknown
+
+
+def test_a_key_is_encoded_as_its_document_holds_it() -> None:
+    assert encode_key(models.Country(code="no", name="Norway")) == "no"
+    assert encode_key(models.Ticket(place=models.Place(row=1, seat=2), price=decimal.Decimal(1))) == {"r": 1, "seat": 2}
+
+
+def endless() -> Any:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+def test_a_value_that_contains_itself_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="contains itself"):
+        encode_operand(endless())
+    with pytest.raises(ArgumentError, match="an instance of HasAliased cannot be stored"):
+        encoded(HasAliased.model_construct(id=KEY, part=endless()))
