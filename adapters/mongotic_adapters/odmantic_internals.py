@@ -345,8 +345,8 @@ def owner_of(field: ODMBaseField) -> type[Model]:
             _owners.update((id(own), (own, model)) for own in odm_fields(model).values())
     if id(field) not in _owners:
         raise ArgumentTypeError(
-            f"the field stored as {field.key_name!r} belongs to no model with a collection of its own; reach an embedded "
-            "model's fields through the field that holds it: User.address.city"
+            f"the field stored as {field.key_name!r} belongs to no model with a collection of its own; reach an "
+            "embedded model's fields through the field that holds it: User.address.city"
         )
     return _owners[id(field)][1]
 
@@ -356,7 +356,7 @@ _owners: dict[int, tuple[ODMBaseField, type[Model]]] = {}
 
 
 def _all_models(model: type[Model]) -> Iterator[type[Model]]:
-    for derived in cast("list[type[Model]]", type.__subclasses__(model)):
+    for derived in type.__subclasses__(model):
         if "__odm_fields__" in vars(derived):
             yield derived
         yield from _all_models(derived)
