@@ -12,6 +12,8 @@ with Session() as session:
 ```
 """
 
+from mongotic_adapters.clients import create_engine, create_indexes
+
 from .exceptions import (
     ArgumentError,
     DocumentError,
@@ -28,10 +30,13 @@ from .exceptions import (
     UnboundExecutionError,
     UnmappedInstanceError,
 )
-from .expressions import and_, asc, desc, not_, or_
-from .result import Result, ScalarResult
+from .expressions import and_, asc, col, desc, not_, or_
+from .model import MongoBaseModel
+from .result import Result, Row, ScalarResult, SelectResult
+from .select_function import select
+from .select_statement import Select
 from .session import Session, sessionmaker
-from .statements import Delete, Insert, Select, Update, delete, insert, select, update
+from .statements import Delete, Insert, Update, delete, insert, update
 
 __all__ = [
     "ArgumentError",
@@ -41,6 +46,7 @@ __all__ = [
     "Insert",
     "IntegrityError",
     "InvalidRequestError",
+    "MongoBaseModel",
     "MongoticError",
     "MultipleResultsFound",
     "NoResultFound",
@@ -48,8 +54,10 @@ __all__ = [
     "OperationalError",
     "ResourceClosedError",
     "Result",
+    "Row",
     "ScalarResult",
     "Select",
+    "SelectResult",
     "Session",
     "StaleDataError",
     "UnboundExecutionError",
@@ -57,6 +65,9 @@ __all__ = [
     "Update",
     "and_",
     "asc",
+    "col",
+    "create_engine",
+    "create_indexes",
     "delete",
     "desc",
     "insert",

@@ -1,4 +1,4 @@
-"""Conditions and orders made of others: `and_`, `or_`, `not_`, `asc`, `desc`.
+"""Columns, and conditions and orders made of others: `col`, `and_`, `or_`, `not_`, `asc`, `desc`.
 
 Users write them in `where()` and `order_by()`.  To the operators ODMantic's fields have, they add the checks ODMantic
 leaves out.
@@ -7,13 +7,16 @@ leaves out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, TypeVar, cast
 
 from odmantic.query import QueryExpression, SortExpression
 
+from mongotic_adapters.columns import Column, column_of
 from mongotic_adapters.odmantic_internals import FieldProxy
 
 from .exceptions import ArgumentError, ArgumentTypeError
+
+T = TypeVar("T")
 
 Criterion: TypeAlias = QueryExpression | Mapping[str, object] | bool
 """What a condition can be.  `bool` stands here for type checkers alone, which see one in `User.name == "Ann"`; a real
@@ -47,6 +50,20 @@ def not_(criterion: Criterion) -> QueryExpression:
         ArgumentTypeError: the criterion is a real bool, or no condition.
     """
     return _combined("not_", "$nor", (criterion,))
+
+
+def col(field: T) -> Column[T]:
+    """Return a field as a column, with all operators: `col(User.name).like("A%")`, `col(User.address).city`.
+
+    Type checkers take the class attribute of a plain ODMantic model for a value; a column they know for what it is.
+
+    Arguments:
+        field: a field of the model class, `User.age` say.
+
+    Raises:
+        ArgumentTypeError: it is no field.
+    """
+    return column_of(field)
 
 
 def asc(field: object) -> SortExpression:

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from odmantic import Model
-from typing_extensions import Self
+from typing_extensions import Self, TypeVarTuple, Unpack
 
 from mongotic_adapters.blocking import BlockingPort, SyncBind
 from mongotic_adapters.bookkeeping import Bookkeeping
@@ -22,12 +22,15 @@ from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.port import Port
 
 from . import result
+from .asking import row_query, scalar_query
 from .exceptions import ArgumentTypeError, InvalidRequestError, ResourceClosedError
-from .result import Result, ScalarResult
-from .statements import Delete, Insert, Select, Update
+from .result import Result, ScalarResult, SelectResult
+from .select_statement import Select
+from .statements import Delete, Insert, Update
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class SessionBase:
@@ -87,6 +90,39 @@ class SessionBase:
         with self._operation("expunge"):
             self._books.expunge(instance)
 
+    def expire(self, instance: Model, names: Iterable[str] | None = None) -> None:
+        """Note that the database may hold something newer: values stay, and no unwritten change of them is written.
+
+        Nothing is loaded by itself; the next query, `get` or `refresh` that reads the document overwrites the values.
+
+        Arguments:
+            instance: a stored instance of this session.
+            names: the fields meant; None for all.
+
+        Raises:
+            InvalidRequestError: the session does not hold it, or it is not stored.
+            ArgumentError: a name is no field.
+        """
+        with self._operation("expire"):
+            self._books.expire(instance, names)
+
+    def merge(self, instance: M) -> M:
+        """Stage the whole state of an instance: the next flush writes it onto its document, or as a new one.
+
+        The command is an `update` with `upsert`, whose `$set` has every declared field; keys the model does not know
+        are kept. An instance whose key was made up and never stored is added instead.
+
+        Returns:
+            The instance the session holds for that document, with the values of *instance*; *instance* if it holds
+            none.
+
+        Raises:
+            UnmappedInstanceError: it is no model instance.
+            InvalidRequestError: another session holds it, or it is deleted or marked for deletion.
+        """
+        with self._operation("merge"):
+            return cast("M", self._books.merge(instance))
+
     def _mark_deleted(self, instance: Model) -> None:
         with self._operation("delete"):
             self._books.delete(instance)
@@ -97,8 +133,9 @@ class SessionBase:
 
     def _end(self) -> None:
         if not self._closed:
-            self._books.release_all()
-            self._closed = True
+            with self._operation("close"):
+                self._books.release_all()
+                self._closed = True
 
     def __contains__(self, instance: object) -> bool:
         return instance in self._books
@@ -170,20 +207,20 @@ class Session(SessionBase):
     # -- queries -------------------------------------------------------------------------------------------------
 
     def scalars(self, statement: Select[tuple[T]]) -> ScalarResult[T]:
-        """Return the instances a query gives, lazily: nothing is sent until the result is asked.
+        """Return the instances a query gives, or the values of its column; nothing is sent until the result is asked.
 
         Arguments:
-            statement: made by `select`.
+            statement: made by `select`, for a model or for one column.
 
         Raises:
-            ArgumentTypeError: it is no query.
+            ArgumentTypeError: it is no query, or one for several columns.
             ResourceClosedError: the session is closed.
         """
         with self._operation("scalars"):
-            return ScalarResult(self, expect_select(statement).command)
+            return ScalarResult(self, scalar_query(self._port, self._books, statement))
 
     def scalar(self, statement: Select[tuple[T]]) -> T | None:
-        """Return the first instance a query gives, or None: the same as `scalars(statement).first()`."""
+        """Return the first instance or value a query gives, or None: the same as `scalars(statement).first()`."""
         return self.scalars(statement).first()
 
     def get(self, model: type[M], key: object) -> M | None:
@@ -205,14 +242,20 @@ class Session(SessionBase):
 
     # -- writes --------------------------------------------------------------------------------------------------
 
-    def execute(self, statement: Insert[M] | Update[M] | Delete[M]) -> Result:
-        """Write at once what a statement says, beside the unit of work.
+    @overload
+    def execute(self, statement: Insert[M] | Update[M] | Delete[M]) -> Result: ...
+    @overload
+    def execute(self, statement: Select[tuple[Unpack[Ts]]]) -> SelectResult[Unpack[Ts]]: ...
+    def execute(
+        self, statement: Insert[M] | Update[M] | Delete[M] | Select[Any]
+    ) -> Result | SelectResult[Unpack[tuple[Any, ...]]]:
+        """Write at once what a statement says, beside the unit of work; or return the rows a query gives.
 
         Arguments:
-            statement: made by `insert`, `update` or `delete`.
+            statement: made by `insert`, `update`, `delete` or `select`.
 
         Returns:
-            What was done.
+            What was done; for a query, a result that sends nothing until it is asked.
 
         Raises:
             ArgumentTypeError: it is no such statement.
@@ -220,6 +263,9 @@ class Session(SessionBase):
             IntegrityError: a unique key exists already.
             OperationalError: the driver or the server failed.
         """
+        if isinstance(statement, Select):
+            with self._operation("execute"):
+                return SelectResult(self, row_query(self._port, self._books, statement))
         return self.run(perform(self, statement))
 
     def delete(self, instance: Model) -> None:
@@ -253,6 +299,21 @@ class Session(SessionBase):
         self._undo()
 
     # -- life ----------------------------------------------------------------------------------------------------
+
+    def refresh(self, instance: Model, names: Sequence[str] | None = None) -> None:
+        """Read the document of an instance again, into the instance: a `find` command with limit 1.
+
+        Arguments:
+            instance: a stored instance; one that no session holds is attached to this one.
+            names: the fields to overwrite; None for all. The others keep their unwritten changes.
+
+        Raises:
+            ArgumentError: it was never stored, or a name is no field.
+            InvalidRequestError: another session holds it.
+            NotFound: its document is gone.
+            OperationalError: the driver or the server failed.
+        """
+        self.run(reading.refresh(self._port, self._books, instance, names))
 
     def close(self) -> None:
         """End the session: unwritten changes are dropped, its instances are detached.  Closing twice does nothing."""
@@ -309,33 +370,24 @@ class sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users 
         return f"{type(self).__name__}({type(self._bind).__name__})"
 
 
+_CALLED = {"perform": "execute"}
+
+
 def operation_name(flow: Coroutine[object, None, object]) -> str:
-    """Return how a flow is named in messages."""
-    return str(getattr(flow, "__name__", "operation"))
-
-
-def expect_select(statement: Select[T]) -> Select[T]:
-    """Return *statement*.
-
-    Raises:
-        ArgumentTypeError: it is no query.
-    """
-    if not isinstance(cast("object", statement), Select):
-        raise ArgumentTypeError(f"scalars() and scalar() take a query made by select(), got {statement!r}")
-    return statement
+    """Return the name users know a flow by, for messages."""
+    name = str(getattr(flow, "__name__", "operation"))
+    return _CALLED.get(name, name)
 
 
 async def perform(session: SessionBase, statement: object) -> Result:
     """Execute a write statement; the flow behind `execute` of both sessions."""
     port, books = session.engine_room
     if isinstance(statement, Insert):
-        return result.inserted(await executing.insert(port, statement.mapping, statement.documents))
+        return result.inserted(*await executing.insert(port, statement.mapping, statement.documents))
     if isinstance(statement, Update):
         return result.updated(await executing.update(port, books, statement.command, statement.assigned))
     if isinstance(statement, Delete):
         return result.deleted(await executing.delete(port, books, statement.command))
-    if isinstance(statement, Select):
-        raise ArgumentTypeError(
-            "execute() takes insert(), update() and delete(); ask a query with scalars() or scalar()"
-        )
-    raise ArgumentTypeError(f"execute() takes a statement made by insert(), update() or delete(), got {statement!r}")
+    raise ArgumentTypeError(
+        f"execute() takes a statement made by select(), insert(), update() or delete(), got {statement!r}"
+    )

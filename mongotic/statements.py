@@ -1,4 +1,4 @@
-"""Statements: `select`, `insert`, `update`, `delete`.
+"""Statements that write at once: `insert`, `update`, `delete`.
 
 Users build them and give them to a session.  They are immutable: every method returns a new statement, so that one
 can be kept, shared by threads and used again.  Each clause is compiled when it is written, so that a mistake is
@@ -21,117 +21,11 @@ from mongotic_adapters.flows.executing import NewDocument
 from mongotic_adapters.mapping import Mapping as Mapped
 from mongotic_adapters.mapping import mapping_of
 
+from .clauses import Filtered
 from .exceptions import ArgumentError, ArgumentTypeError
-from .expressions import Criterion
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class _Filtered:
-    """What every statement with a condition shares."""
-
-    command: Read
-
-    def _with(self, read: Read) -> Self:
-        return replace(self, command=read)
-
-    def where(self, *criteria: Criterion) -> Self:
-        """Restrict the statement to documents that fit every criterion.
-
-        Called again, it restricts further.  Comparison is MongoDB's: `!=` and `not_in` also match documents in which
-        the field is null or missing.
-
-        Arguments:
-            *criteria: conditions such as `User.age > 18`, or filter dicts as MongoDB takes them.
-
-        Returns:
-            A new statement; its `find`, `update` or `delete` command has the conditions in its filter.
-
-        Raises:
-            ArgumentTypeError: a criterion is a real bool or no condition at all.
-            ArgumentError: a condition names a field of another model.
-        """
-        read = self.command
-        for criterion in criteria:
-            found = compiler.condition(read.mapping, criterion)
-            read = replace(read, filter=compiler.conjunction(read.filter, found))
-        return self._with(read)
-
-    def filter_by(self, **values: object) -> Self:
-        """Restrict the statement to documents whose fields equal *values*.
-
-        Arguments:
-            **values: field names with values; a dict is a value here, never an operator.
-
-        Returns:
-            A new statement; each field is compared by `$eq`.
-
-        Raises:
-            ArgumentError: a field is unknown.
-        """
-        read = self.command
-        for name, value in values.items():
-            found = compiler.equality(read.mapping, name, value)
-            read = replace(read, filter=compiler.conjunction(read.filter, found))
-        return self._with(read)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Select(_Filtered, Generic[T]):
-    """A query.  Made by `select`; the type parameter is the row it gives, `tuple[User]` for `select(User)`.
-
-    Attributes:
-        command: what will be asked of the database.
-    """
-
-    def order_by(self, *clauses: object) -> Self:
-        """Sort the result.
-
-        Arguments:
-            *clauses: fields such as `User.age`, `asc(field)` or `desc(field)`, most significant first; called again,
-            less significant
-                ones are added.  A single None takes the order away.
-
-        Returns:
-            A new statement, with the keys in the `sort` of its `find` command.
-
-        Raises:
-            ArgumentTypeError: a clause is neither.
-            ArgumentError: a field belongs to another model.
-        """
-        if len(clauses) == 1 and clauses[0] is None:  # by identity: a field answers == with a condition
-            return self._with(replace(self.command, sort=()))
-        found = [pair for clause in clauses for pair in compiler.ordering(self.command.mapping, clause)]
-        return self._with(replace(self.command, sort=(*self.command.sort, *found)))
-
-    def limit(self, documents: int | None) -> Self:
-        """Give at most that many documents; 0 gives none without asking the server, None takes the limit away.
-
-        Raises:
-            ArgumentError: the number is negative.
-            ArgumentTypeError: it is no whole number.
-        """
-        return self._with(replace(self.command, limit=None if documents is None else _amount("limit", documents)))
-
-    def offset(self, documents: int | None) -> Self:
-        """Pass over that many documents; None passes over none.
-
-        Raises:
-            ArgumentError: the number is negative.
-            ArgumentTypeError: it is no whole number.
-        """
-        return self._with(replace(self.command, skip=0 if documents is None else _amount("offset", documents)))
-
-    def __repr__(self) -> str:
-        read = self.command
-        clauses = [f"select({read.mapping.name})"]
-        clauses += [f"where({read.filter!r})"] if read.filter else []
-        clauses += [f"order_by({dict(read.sort)!r})"] if read.sort else []
-        clauses += [f"limit({read.limit})"] if read.limit is not None else []
-        clauses += [f"offset({read.skip})"] if read.skip else []
-        return ".".join(clauses)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -180,7 +74,7 @@ class Insert(Generic[M]):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Update(_Filtered, Generic[M]):
+class Update(Filtered, Generic[M]):
     """Changes every document that fits, beside the unit of work.  Made by `update`."""
 
     assigned: Document
@@ -209,26 +103,11 @@ class Update(_Filtered, Generic[M]):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Delete(_Filtered, Generic[M]):
+class Delete(Filtered, Generic[M]):
     """Removes every document that fits, beside the unit of work.  Made by `delete`."""
 
     def __repr__(self) -> str:
         return f"delete({self.command.mapping.name}).where({self.command.filter!r})"
-
-
-def select(model: type[M]) -> Select[tuple[M]]:
-    """Query the documents of *model*.
-
-    Arguments:
-        model: a class derived from `odmantic.Model`.
-
-    Returns:
-        A statement for `Session.scalars` and `Session.scalar`: one `find` command.
-
-    Raises:
-        ArgumentTypeError: it is no model class.
-    """
-    return Select(Read(mapping_of(model)))
 
 
 def insert(model: type[M]) -> Insert[M]:
@@ -258,11 +137,3 @@ def delete(model: type[M]) -> Delete[M]:
         ArgumentTypeError: it is no model class.
     """
     return Delete(Read(mapping_of(model)))
-
-
-def _amount(method: str, documents: object) -> int:
-    if isinstance(documents, bool) or not isinstance(documents, int):
-        raise ArgumentTypeError(f"{method}() takes a number of documents, got {documents!r}")
-    if documents < 0:
-        raise ArgumentError(f"{method}() takes a number of documents from 0, got {documents!r}")
-    return documents

@@ -18,15 +18,16 @@ from uuid import uuid4
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from odmantic import AIOEngine, SyncEngine
-from pymongo import MongoClient
+from pymongo import AsyncMongoClient, MongoClient
 from pymongo.database import Database
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 from typing_extensions import Self
 
 from mongotic import Session, sessionmaker
+from mongotic.asyncio import AIOEngine as PyMongoEngine
 from mongotic.asyncio import AsyncSession, async_sessionmaker
 from mongotic.asyncio.session import Done
-from mongotic.result import ScalarResult
+from mongotic.result import ScalarResult, SelectResult
 from mongotic.testing import EmbeddedMongo
 
 Document: TypeAlias = dict[str, Any]  # what the raw driver gives; tests compare it with literals
@@ -99,6 +100,12 @@ async def motor_client(server_uri: str, command_log: CommandLog) -> AsyncIterato
 
 
 @pytest.fixture(scope="session")
+async def pymongo_client(server_uri: str, command_log: CommandLog) -> AsyncIterator[AsyncMongoClient[Document]]:
+    async with AsyncMongoClient[Document](server_uri, event_listeners=[command_log]) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
 def raw_client(server_uri: str) -> Iterator[MongoClient[Document]]:
     """A client whose commands are not recorded, to prepare and to look."""
     with MongoClient[Document](server_uri) as client:
@@ -130,16 +137,23 @@ async def motor_engine(motor_client: AsyncIOMotorClient[Document], raw: Database
     return AIOEngine(motor_client, raw.name)
 
 
+@pytest.fixture
+async def pymongo_engine(pymongo_client: AsyncMongoClient[Document], raw: Database[Document]) -> AIOEngine:
+    return PyMongoEngine(pymongo_client, raw.name)
+
+
 # -- sessions -----------------------------------------------------------------------------------------------------
 
 
 class AwaitedResult:
     """A blocking result whose methods are awaited."""
 
-    def __init__(self, inner: ScalarResult[object]) -> None:
+    def __init__(self, inner: ScalarResult[Any] | SelectResult[Any]) -> None:
         self._inner = inner
 
     def __getattr__(self, name: str) -> object:
+        if name == "scalars":
+            return lambda: AwaitedResult(cast("SelectResult[Any]", self._inner).scalars())
         return awaited(getattr(self._inner, name))
 
     async def __aiter__(self) -> AsyncIterator[object]:
@@ -150,7 +164,7 @@ class AwaitedResult:
 class AwaitedSession:
     """A blocking session whose methods are awaited where those of `AsyncSession` are."""
 
-    AWAITED = frozenset({"close", "commit", "execute", "flush", "get", "scalar"})
+    AWAITED = frozenset({"close", "commit", "flush", "get", "refresh", "scalar"})
     AT_ONCE = frozenset({"delete", "rollback"})  # these act when called, and may be awaited
 
     def __init__(self, inner: Session) -> None:
@@ -170,6 +184,10 @@ class AwaitedSession:
 
     def scalars(self, statement: Any) -> AwaitedResult:  # of every kind of query
         return AwaitedResult(self._inner.scalars(statement))
+
+    async def execute(self, statement: Any) -> object:  # of every kind of statement
+        result: object = self._inner.execute(statement)
+        return AwaitedResult(cast("SelectResult[Any]", result)) if isinstance(result, SelectResult) else result
 
     async def __aenter__(self) -> Self:
         self._inner.__enter__()
@@ -201,7 +219,7 @@ class Backend:
     """One kind of engine and client, with the session class that fits.
 
     Attributes:
-        name: "sync" or "motor".
+        name: "sync", "motor" or "pymongo" (PyMongo's own asyncio client).
         engine: an ODMantic engine on the test's database.
         client: its client.
         database: the test's database.
@@ -221,7 +239,7 @@ class Backend:
         return lambda: cast("AsyncSession", AwaitedSession(make()))
 
 
-@pytest.fixture(params=["sync", "motor"])
+@pytest.fixture(params=["sync", "motor", "pymongo"])
 def backend(
     request: pytest.FixtureRequest,
     raw: Database[Document],
@@ -229,9 +247,13 @@ def backend(
     motor_engine: AIOEngine,
     sync_client: MongoClient[Document],
     motor_client: AsyncIOMotorClient[Document],
+    pymongo_engine: AIOEngine,
+    pymongo_client: AsyncMongoClient[Document],
 ) -> Backend:
     if request.param == "sync":
         return Backend("sync", sync_engine, sync_client, raw.name)
+    if request.param == "pymongo":
+        return Backend("pymongo", pymongo_engine, pymongo_client, raw.name)
     return Backend("motor", motor_engine, motor_client, raw.name)
 
 

@@ -1,40 +1,49 @@
-"""The awaiting port: ODMantic's `AIOEngine` over Motor.
+"""The awaiting port: ODMantic's `AIOEngine` over Motor, or over PyMongo's own asyncio client.
 
 Made by the facade's `AsyncSession`.  The same calls as in `blocking`, awaited.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol, TypeAlias, cast
 
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
 from odmantic import AIOEngine
-from pymongo.errors import ConfigurationError
+from odmantic.session import AIOSession, AIOTransaction
+from pymongo import AsyncMongoClient
 from typing_extensions import Self
 
 from . import driver_calls
-from . import odmantic_internals as odm
-from .binding import refused, same_engine, wanted_database
+from .binding import bind_client, bind_engine, refused
 from .commands import Batch, Read, WriteReport
-from .driver_errors import translated, writing
+from .driver_errors import decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
-from .port import database_name
-from .records import Record, split
+from .pymongo_async import AIOEngine as PyMongoEngine
+from .records import Record, decode, split
 from .snapshot import Codec
 
 # The client's document class is the user's choice, so any will do.
-AsyncBind: TypeAlias = "AIOEngine | AsyncIOMotorClient[Any]"
+AsyncBind: TypeAlias = "AIOEngine | AIOSession | AIOTransaction | AsyncMongoClient[Any] | AsyncIOMotorClient[Any]"
 """What an awaiting session can be bound to."""
 
-FITS = "an odmantic.AIOEngine, or a motor AsyncIOMotorClient with database="
+FITS = (
+    "an odmantic.AIOEngine, an open AIOSession or AIOTransaction of one, or a pymongo AsyncMongoClient or motor "
+    "AsyncIOMotorClient with database="
+)
 
 
 class Cursor(Protocol):
     """A cursor of Motor or PyMongo Async, over batches or single documents."""
 
+    @property
+    def alive(self) -> bool: ...
     def __anext__(self) -> Awaitable[bytes | RawBSONDocument]: ...
     def __aiter__(self) -> Self: ...
     async def close(self) -> None: ...
@@ -52,85 +61,128 @@ class AwaitingPort:
     """
 
     def __init__(self, bind: object, database: str | None) -> None:
-        self._client: AsyncIOMotorClient[Document]
         if isinstance(bind, AIOEngine):
-            self._engine: AIOEngine | None = bind
-            self._client = cast("AsyncIOMotorClient[Document]", odm.client(bind))
-            self._database: str | None = same_engine(bind.database_name, database)
+            self.binding = bind_engine(bind, database)
+        elif isinstance(bind, (AIOSession, AIOTransaction)):
+            self.binding = bind_engine(bind.engine, database, bind)
+        elif isinstance(bind, AsyncMongoClient):
+            asyncio_client = cast("AsyncMongoClient[Document]", bind)
+            self.binding = bind_client(asyncio_client, partial(PyMongoEngine, asyncio_client), database)
         elif isinstance(bind, AsyncIOMotorClient):
-            self._engine = None
-            self._client = cast("AsyncIOMotorClient[Document]", bind)
-            self._database = wanted_database(database)
+            motor_client = cast("AsyncIOMotorClient[Document]", bind)
+            self.binding = bind_client(motor_client, partial(AIOEngine, motor_client), database)
         else:
             raise refused("AsyncSession", bind, FITS)
-        self._collections: dict[Mapping, driver_calls.Collection] = {}
 
     def codec(self, mapping: Mapping) -> Codec:
-        return self._collection(mapping).codec_options
+        return self.binding.collection(mapping).codec_options
 
     async def fetch(self, read: Read) -> list[Record]:
         if not read.fits_one_batch:
             return [record async for batch in self.batches(read, 0) for record in batch]
-        collection = self._collection(read.mapping)
+        collection = self.binding.collection(read.mapping)
         with translated(f"find on {read.mapping.collection!r}"):
             # The server closed the cursor with its only batch; asking it again would cost another hop through Motor's
             # threads.
-            cursor = cast("Cursor", driver_calls.find(collection, read, None))
+            cursor = cast("Cursor", driver_calls.find(collection, read, self.binding.driver_session()))
             batch = await anext(cursor, None)
-        return [] if batch is None else split(batch, collection.codec_options)
+        with decoding(f"find on {read.mapping.collection!r}"):
+            return [] if batch is None else split(batch, collection.codec_options)
 
     async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
         action = f"find on {read.mapping.collection!r}"
-        collection = self._collection(read.mapping)
+        collection = self.binding.collection(read.mapping)
         with translated(action):
-            cursor = cast("Cursor", driver_calls.find(collection, read, None, size))
+            cursor = cast("Cursor", driver_calls.find(collection, read, self.binding.driver_session(), size))
         try:
             while True:
                 with translated(action):
                     batch = await anext(cursor, None)
                 if batch is None:
                     return
-                yield split(batch, collection.codec_options)
+                with decoding(action):
+                    records = split(batch, collection.codec_options)
+                yield records
         finally:
             await cursor.close()
 
+    def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
+        collection, session = self.binding.collection(read.mapping), self.binding.driver_session()
+        cursor = partial(driver_calls.find, collection, read, session, size)
+        return _decoded(f"find on {read.mapping.collection!r}", cursor, collection.codec_options)
+
+    def aggregate(self, mapping: Mapping, pipeline: list[Document], size: int) -> AsyncGenerator[list[Document], None]:
+        collection, session = self.binding.collection(mapping), self.binding.driver_session()
+        cursor = partial(driver_calls.aggregate, collection, pipeline, session, size)
+        return _decoded(f"aggregate on {mapping.collection!r}", cursor, collection.codec_options)
+
     async def count(self, read: Read) -> int:
         with translated(f"count on {read.mapping.collection!r}"):
-            return await cast("Awaitable[int]", driver_calls.count(self._collection(read.mapping), read, None))
+            return await cast(
+                "Awaitable[int]",
+                driver_calls.count(self.binding.collection(read.mapping), read, self.binding.driver_session()),
+            )
 
     async def write(self, batch: Batch) -> WriteReport:
+        call = driver_calls.write(self.binding.collection(batch.mapping), batch, self.binding.driver_session())
         with writing():
-            result = await _result(driver_calls.write(self._collection(batch.mapping), batch, None))
-        return driver_calls.report(result)
+            result, interruption = await _to_its_end(_result(call))
+        return replace(driver_calls.report(result), interruption=interruption)
 
     async def update_many(self, mapping: Mapping, condition: Document, update: Document) -> WriteReport:
+        collection, session = self.binding.collection(mapping), self.binding.driver_session()
         with translated(f"update on {mapping.collection!r}"):
-            result = await _result(self._collection(mapping).update_many(condition, update, session=None))
-        return driver_calls.report(result)
+            return await _unless_cancelled(_result(collection.update_many(condition, update, session=session)))
 
     async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:
+        collection, session = self.binding.collection(mapping), self.binding.driver_session()
         with translated(f"delete on {mapping.collection!r}"):
-            result = await _result(self._collection(mapping).delete_many(condition, session=None))
-        return driver_calls.report(result)
+            return await _unless_cancelled(_result(collection.delete_many(condition, session=session)))
 
-    def _collection(self, mapping: Mapping) -> driver_calls.Collection:
-        found = self._collections.get(mapping)
-        if found is None:
-            # Asked of the engine, because a subclass may choose another collection.
-            found = self._collections[mapping] = odm.collection(self._engine_of(mapping), mapping.document_model)
-        return found
 
-    def _engine_of(self, mapping: Mapping) -> AIOEngine:
-        name = database_name(mapping, self._database, self._default_database)
-        if self._engine is None:
-            return AIOEngine(self._client, name)
-        return odm.on_database(self._engine, name)
+async def _decoded(action: str, ask: Callable[[], object], codec: Codec) -> AsyncGenerator[list[Document], None]:
+    """Yield the documents of a cursor, batch by batch."""
+    with translated(action):
+        answer = ask()
+        cursor = cast("Cursor", await answer if inspect.isawaitable(answer) else answer)
+    try:
+        while True:
+            with translated(action):
+                batch = await anext(cursor, None)
+            if batch is None:
+                return
+            with decoding(action):
+                documents = decode(batch, codec)
+            yield documents
+            if not cursor.alive:  # asking again would cost another hop through Motor's threads
+                return
+    finally:
+        await cursor.close()
 
-    def _default_database(self) -> str | None:
+
+async def _unless_cancelled(call: Awaitable[driver_calls.Result]) -> WriteReport:
+    result, interruption = await _to_its_end(call)
+    if interruption is not None:
+        raise interruption
+    return driver_calls.report(result)
+
+
+async def _to_its_end(
+    call: Awaitable[driver_calls.Result],
+) -> tuple[driver_calls.Result, asyncio.CancelledError | None]:
+    """Await a write to its end, even when the task is cancelled meanwhile.
+
+    Motor's threads go on with a command nobody waits for any more; it could overtake a later one, and nobody would
+    know what it has written.
+    """
+    running = asyncio.ensure_future(call)
+    interruption: asyncio.CancelledError | None = None
+    while not running.done():
         try:
-            return self._client.get_default_database().name
-        except ConfigurationError:
-            return None
+            await asyncio.wait({running})
+        except asyncio.CancelledError as cancelled:
+            interruption = cancelled
+    return running.result(), interruption
 
 
 def _result(call: object) -> Awaitable[driver_calls.Result]:

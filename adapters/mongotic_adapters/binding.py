@@ -1,11 +1,119 @@
-"""What a session may be bound to, told apart by type.
+"""What a session is bound to: an engine, a client, or an ODMantic session that is open already.
 
-Called by the ports.  Never by probing attributes: Motor makes a database of any attribute it is asked for.
+Made by the ports, which know what fits them; told apart by type and never by probing attributes, because Motor makes
+a database of any attribute it is asked for.
 """
 
 from __future__ import annotations
 
-from .errors import ArgumentError, ArgumentTypeError
+from collections.abc import Callable
+from typing import Any, cast
+
+from odmantic import AIOEngine, SyncEngine
+from odmantic.session import AIOSession, AIOTransaction, SyncSession, SyncTransaction
+from pymongo.errors import ConfigurationError
+
+from . import odmantic_internals as odm
+from .driver_calls import Collection
+from .errors import ArgumentError, ArgumentTypeError, InvalidRequestError
+from .mapping import Mapping
+from .port import database_name
+
+Engine = SyncEngine | AIOEngine
+OpenSession = SyncSession | SyncTransaction | AIOSession | AIOTransaction
+
+
+class Binding:
+    """Where one session's documents are, and in which driver session it works.
+
+    Attributes:
+        joined: the ODMantic session or transaction of the caller's that the session works in, None for one of its own.
+    """
+
+    def __init__(
+        self,
+        client: object,
+        make_engine: Callable[[str], Engine],
+        database: str | None = None,
+        joined: OpenSession | None = None,
+    ) -> None:
+        self._client = client
+        self._make_engine = make_engine
+        self._database = database
+        self.joined = joined
+        self._collections: dict[Mapping, Collection] = {}
+
+    def engine(self, mapping: Mapping) -> Engine:
+        """Return an ODMantic engine on the database of a model.
+
+        Raises:
+            UnboundExecutionError: no database can be told for the model.
+        """
+        return self._make_engine(database_name(mapping, self._database, self._default_database))
+
+    def collection(self, mapping: Mapping) -> Collection:
+        """Return the collection of a model.
+
+        Raises:
+            UnboundExecutionError: no database can be told for the model.
+        """
+        found = self._collections.get(mapping)
+        if found is None:
+            # Asked of the engine, because a subclass may choose another collection.
+            found = self._collections[mapping] = odm.collection(self.engine(mapping), mapping.document_model)
+        return found
+
+    def driver_session(self) -> object:
+        """Return the driver's session to send commands in, None for none in particular.
+
+        Raises:
+            InvalidRequestError: the caller's session or transaction is not open.
+        """
+        if self.joined is None:
+            return None
+        try:
+            return cast("Any", self.joined).get_driver_session()
+        except RuntimeError as error:
+            kind = type(self.joined).__name__
+            raise InvalidRequestError(
+                f"the {kind} this session is bound to is not open ({error}); start it first, and end it last"
+            ) from error
+
+    def _default_database(self) -> str | None:
+        try:
+            return str(cast("Any", self._client).get_default_database().name)
+        except ConfigurationError:
+            return None
+
+
+def bind_engine(engine: Engine, database: str | None, joined: OpenSession | None = None) -> Binding:
+    """Return the binding to an engine, and to the session of the caller's it is part of.
+
+    Raises:
+        ArgumentError: another database than the engine's was given as `database=`.
+    """
+    own = engine.database_name
+    if wanted_database(database) not in (None, own):
+        raise ArgumentError(
+            f"database={database!r} differs from the engine's database {own!r}; leave it out, or make an "
+            "engine for the other database"
+        )
+    return Binding(odm.client(engine), lambda name: odm.on_database(engine, name), own, joined)
+
+
+def bind_client(client: object, make_engine: Callable[[str], Engine], database: str | None) -> Binding:
+    """Return the binding to a client.
+
+    Arguments:
+        client: the client.
+        make_engine: makes an engine on a database of it.
+        database: the database's name; None leaves it to the models and the connection string.
+
+    Raises:
+        ArgumentTypeError: *database* is no string.
+        ArgumentError: it is empty.
+    """
+    return Binding(client, make_engine, wanted_database(database))
 
 
 def refused(session: str, bind: object, fits: str) -> ArgumentTypeError:
@@ -18,20 +126,6 @@ def refused(session: str, bind: object, fits: str) -> ArgumentTypeError:
     """
     kind = type(bind)
     return ArgumentTypeError(f"{session} cannot be bound to {kind.__module__}.{kind.__qualname__}; it takes {fits}")
-
-
-def same_engine(engine_database: str, database: str | None) -> str:
-    """Return the engine's database.
-
-    Raises:
-        ArgumentError: another one was given as `database=`.
-    """
-    if wanted_database(database) not in (None, engine_database):
-        raise ArgumentError(
-            f"database={database!r} differs from the engine's database {engine_database!r}; leave it out, or make an "
-            "engine for the other database"
-        )
-    return engine_database
 
 
 def wanted_database(database: object) -> str | None:

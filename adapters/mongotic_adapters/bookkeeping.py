@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import cast
 
 from odmantic import Model
 
+from . import changes, snapshot
 from . import odmantic_internals as odm
-from . import snapshot
+from .document_validator import finisher
 from .encoding import encode_field
 from .errors import ArgumentError, InvalidRequestError, UnmappedInstanceError
 from .hydration import hydrate
@@ -42,6 +42,7 @@ class Bookkeeping:
         self._pending: dict[int, Model] = {}
         self._new_keys: dict[IdentityKey, int] = {}
         self._marked: dict[int, Model] = {}
+        self._merged: dict[int, Model] = {}
         self._deleted: dict[int, Model] = {}
         self._self_ref: weakref.ref[Bookkeeping] = weakref.ref(self)
 
@@ -60,6 +61,11 @@ class Bookkeeping:
             for state, instance in self.stored()
             if state.state is State.PERSISTENT and self.is_modified(instance)
         ]
+
+    @property
+    def merged(self) -> list[Model]:
+        """The instances whose whole state the next flush writes."""
+        return list(self._merged.values())
 
     @property
     def deleted(self) -> list[Model]:
@@ -90,9 +96,18 @@ class Bookkeeping:
             InvalidRequestError: another session holds it, or this one holds another instance of the same document.
         """
         model = _expect_model(instance, "add")
+        before = set(self._pending)
+        try:
+            self._add_with_references(model)
+        except InvalidRequestError:
+            for oid in [oid for oid in self._pending if oid not in before]:
+                self._release(remember(self._pending[oid]))
+            raise
+
+    def _add_with_references(self, model: Model) -> None:
         stored = self._known(model).state is not State.TRANSIENT
         assigned = odm.assigned_fields(model) or set()
-        for name, target in _references(model).items():
+        for name, target in references_of(model).items():
             # ODMantic stores what an instance refers to along with it.
             self._add_referenced(target, stored=stored and name not in assigned)
         self._add_one(model)
@@ -105,7 +120,7 @@ class Bookkeeping:
         if self._known(target, stored=stored, referenced=True).state is State.TRANSIENT or not self._holds(
             identity_of(target)
         ):
-            self.add(target)
+            self._add_with_references(target)
 
     def _add_one(self, instance: Model) -> None:
         state = self._known(instance)
@@ -114,6 +129,8 @@ class Bookkeeping:
         key = identity_of(instance)
         if state.owner is not self:
             self._expect_vacant(key, name)
+        elif state.state is State.MARKED and (key in self._new_keys or self._identities.find(key) is not state):
+            raise InvalidRequestError(f"{name}: this session was given another instance to take its place")
         was = state.state
         state.move(Move.ADD)
         state.owner_ref = self._self_ref
@@ -123,6 +140,8 @@ class Bookkeeping:
             self._identities.put(key, state, instance)
             self._pending[state.oid] = instance
         elif state.state is State.PENDING:
+            # A default that was copied lacks the slot ODMantic writes to, and could never be changed.
+            finisher(class_mapping(type(instance)))(instance)
             self._pending[state.oid] = instance
             state.key = key
             self._new_keys[key] = state.oid
@@ -148,6 +167,71 @@ class Bookkeeping:
         self._no_longer_pending(state)
         self._marked[state.oid] = model
 
+    def merge(self, instance: object) -> Model:
+        """Stage the whole state of *instance* to be written, as a new document if there is none with its key.
+
+        Returns:
+            The instance the session holds for that document, with the values of *instance*; that itself if it holds
+            none.
+
+        Raises:
+            UnmappedInstanceError: it is no model instance.
+            InvalidRequestError: another session holds it, or it is deleted or marked for deletion.
+        """
+        model = _expect_model(instance, "merge")
+        mapping = class_mapping(type(model))
+        state = self._known(model)
+        self._expect_free(state, describe(model))
+        if state.state is State.TRANSIENT and mapping.primary not in model.model_fields_set:
+            self.add(model)  # a key that was made up belongs to no document
+            return model
+        for target in referenced(model):
+            self._add_referenced(target)
+        key = identity_of(model)
+        present = self._identities.find(key)
+        held = None if present is None else present()
+        if held is not None and held is not model:
+            present = remember(held)
+            present.move(Move.MERGE)
+            changes.take_over(mapping, held, model, lambda key: key != "_id")
+            self._no_longer_pending(present)
+            self._merged[present.oid] = held
+            return held
+        if state.owner is not self and key in self._new_keys:
+            self._expect_vacant(key, describe(model))
+        self._no_longer_pending(state)
+        state.move(Move.MERGE)
+        state.owner_ref = self._self_ref
+        self._identities.put(key, state, model)
+        self._merged[state.oid] = model
+        return model
+
+    def expire(self, instance: object, names: Iterable[str] | None = None) -> None:
+        """Note that the database may hold something newer: values stay, and none of them is written any more.
+
+        Arguments:
+            instance: a stored instance of this session.
+            names: the fields meant; None for all.
+
+        Raises:
+            InvalidRequestError: the session does not hold it, or it is not stored.
+            ArgumentError: a name is no field.
+        """
+        model = _expect_model(instance, "expire")
+        state = state_of(model)
+        if state is None or state.owner is not self or state.state not in (State.PERSISTENT, State.MARKED):
+            raise InvalidRequestError(
+                f"cannot expire {describe(model)}: this session holds no stored instance of that kind"
+            )
+        mapping = class_mapping(type(model))
+        codec = self.codec(mapping)
+        earlier = snapshot.decode(changes.believed(state, mapping, codec), codec)
+        now = snapshot.decode(snapshot.take(mapping, model, codec), codec)
+        keys = {*earlier, *now} if names is None else {mapping.field(name, "expire()").key for name in names}
+        state.snapshot = snapshot.encode_document(changes.replaced(earlier, now, keys), codec, describe(model))
+        state.as_read = None
+        state.expired = True
+
     def expunge(self, instance: object) -> None:
         """Let go of *instance*; its values stay as they are, its unwritten changes are not written by this session.
 
@@ -172,6 +256,12 @@ class Bookkeeping:
             self._drop(state)
             if restorable:
                 self._restore(state, instance)
+        for instance in list(self._merged.values()):
+            state = remember(instance)
+            state.move(Move.ROLLBACK)
+            if not state.is_stored:
+                self._release(state)
+        self._merged.clear()
         for instance in self._marked.values():
             remember(instance).move(Move.ROLLBACK)
         self._marked.clear()
@@ -205,32 +295,93 @@ class Bookkeeping:
         state = state_of(instance)
         return state is not None and state.expired
 
-    def load(self, mapping: Mapping, record: Record, references: References) -> Model:
+    def load(self, mapping: Mapping, record: Record, references: References, *, in_passing: bool = False) -> Model:
         """Return the one instance of a document that was just read.
 
         An instance held already takes the values read in every field that has no unwritten change.
 
+        Arguments:
+            mapping: the model.
+            record: the document.
+            references: the instances it refers to, by field name.
+            in_passing: it may be let go as soon as nobody else holds it, unless it is changed by then.
+
         Raises:
             DocumentError: the document does not fit the model.
         """
-        document, as_read = record
-        key = identity_key(mapping, document["_id"])
+        key = identity_key(mapping, record[0]["_id"])
         state = self._identities.find(key)
         held = None if state is None else state()
         if state is not None and held is not None:
-            self._renew(mapping, state, held, record, references)
+            if record[1] != state.as_read:
+                changes.renew(state, held, record, references, self.codec(mapping))
+            state.expired = False
+            state.in_passing = state.in_passing and in_passing
+            self._identities.hold(state, held)
             return held
-        fresh = hydrate(mapping, document, references)
+        fresh = hydrate(mapping, record[0], references)
         state = remember(fresh)
         state.move(Move.LOAD)
         state.owner_ref = self._self_ref
-        state.as_read = as_read
+        state.as_read = record[1]
+        state.in_passing = in_passing
         if not mapping.repeatable:
-            state.snapshot = snapshot.take(mapping, fresh, self.codec(mapping))
+            changes.remember_read(state, mapping, fresh, record[0], self.codec(mapping))
         if references:
             state.references = dict(references)
         self._identities.put(key, state, fresh)
         return fresh
+
+    def expect_reloadable(self, instance: object) -> Model:
+        """Return *instance* if its document can be read again into it.
+
+        Raises:
+            UnmappedInstanceError: it is no model instance.
+            InvalidRequestError: another session holds it.
+            ArgumentError: it was never stored.
+        """
+        model = _expect_model(instance, "refresh")
+        state = self._known(model)
+        self._expect_free(state, describe(model))
+        if not state.is_stored:
+            raise ArgumentError(f"cannot refresh {describe(model)}: it was never stored")
+        if state.owner is not self:
+            self._expect_vacant(identity_of(model), describe(model))
+        return model
+
+    def reload(
+        self, instance: Model, record: Record, references: References, names: Iterable[str] | None = None
+    ) -> None:
+        """Overwrite *instance* with its document as it was just read.
+
+        Arguments:
+            instance: what `expect_reloadable` gave.
+            record: its document.
+            references: the instances it refers to, by field name.
+            names: the fields to overwrite; None for all. The others keep their unwritten changes.
+        """
+        mapping = class_mapping(type(instance))
+        state = self._known(instance)
+        fresh = hydrate(mapping, record[0], references)
+        if state.owner is not self:
+            state.move(Move.LOAD)
+            state.owner_ref = self._self_ref
+        codec = self.codec(mapping)
+        if names is None:
+            changes.take_over(mapping, instance, fresh, {*mapping.by_key, *record[0]}.__contains__)
+            changes.remember_read(state, mapping, fresh, record[0], codec)
+            state.as_read = record[1]
+        else:
+            keys = {mapping.field(name, "refresh()").key for name in names}
+            earlier = snapshot.decode(changes.believed(state, mapping, codec), codec)
+            changes.take_over(mapping, instance, fresh, keys.__contains__)
+            read = snapshot.decode(snapshot.take(mapping, fresh, codec), codec)
+            kept = changes.replaced(earlier, read, keys)
+            state.snapshot, state.as_read = snapshot.encode_document(kept, codec, describe(instance)), None
+        state.references = references_of(instance)
+        state.expired = False
+        self._identities.put(identity_of(instance), state, instance)
+        odm.mark_assigned(instance, set())
 
     def lost(self, instance: Model) -> None:
         """Note that the document of *instance* is gone from the database."""
@@ -239,14 +390,25 @@ class Bookkeeping:
             self._release(state)
             self._gone(state, instance)
 
-    def written(self, instance: Model, after: bytes) -> None:
-        """Note that the document of *instance* was stored as *after*."""
+    def written(
+        self, instance: Model, after: bytes, references: References, assigned: Iterable[str] | None = None
+    ) -> None:
+        """Note that the document of *instance* was stored.
+
+        Arguments:
+            instance: whose document it is.
+            after: its snapshot.
+            references: what it referred to when it was written.
+            assigned: the paths that were written; None for the whole document.
+        """
         state = remember(instance)
         state.move(Move.FLUSH)
         self._no_longer_pending(state)
+        self._merged.pop(state.oid, None)
+        still = () if assigned is None else state.absent.difference(assigned)
+        state.absent = frozenset(still)
         state.snapshot, state.as_read = after, None
-        state.references = _references(instance)
-        state.expired = False
+        state.references = references
         self._identities.put(identity_of(instance), state, instance)
         odm.mark_assigned(instance, set())
 
@@ -271,11 +433,23 @@ class Bookkeeping:
             if state.key is not None and state.key[0] is mapping.model:
                 state.expired = True
 
-    def let_go_if_clean(self, instance: Model) -> None:
-        """Keep *instance* only as long as somebody else does, unless it has something to write."""
-        state = state_of(instance)
-        if state is not None and state.state is State.PERSISTENT and not self.is_modified(instance):
-            self._identities.release(state)
+    def let_go(self, state: InstanceState) -> None:
+        """Let go of an instance met in passing, unless it has something to write or is in use; and of what it refers
+        to."""
+        instance = state()
+        if instance is None or state.owner is not self or not state.in_passing or state.state is not State.PERSISTENT:
+            return
+        if changes.is_modified(state, instance, self.codec(class_mapping(type(instance)))):
+            return
+        targets = [found for target in referenced(instance) if (found := state_of(target)) is not None]
+        self._identities.release(state)
+        del instance
+        survivor = state()
+        if survivor is not None:  # somebody else holds it, and may change it still
+            self._identities.hold(state, survivor)
+            return
+        for target in targets:
+            self.let_go(target)
 
     def forget(self, state: InstanceState) -> None:
         """Note that an instance was garbage collected."""
@@ -288,7 +462,7 @@ class Bookkeeping:
         for _, instance in self.stored():
             for target in referenced(instance):
                 self._add_referenced(target)
-        for instance in self.new:
+        for instance in (*self.new, *self.merged):
             for target in referenced(instance):
                 self._add_referenced(target)
 
@@ -304,10 +478,7 @@ class Bookkeeping:
         state = state_of(instance)
         if state is None or not state.is_stored:
             return False
-        try:
-            return bool(self.unwritten(state, instance)[0])
-        except ArgumentError:  # a value that cannot be stored was put in place; flush will say so
-            return True
+        return changes.is_modified(state, instance, self.codec(class_mapping(type(instance))))
 
     def unwritten(self, state: InstanceState, instance: Model) -> tuple[Difference, bytes]:
         """Return what a stored instance has that the database is not believed to hold, and its snapshot once that is
@@ -316,23 +487,7 @@ class Bookkeeping:
         Raises:
             ArgumentError: a value cannot be stored.
         """
-        mapping = class_mapping(type(instance))
-        codec = self.codec(mapping)
-        now = snapshot.take(mapping, instance, codec)
-        if now == state.as_read:
-            return Difference(), now
-        return snapshot.difference(self._believed(state, mapping), now, codec), now
-
-    def _believed(self, state: InstanceState, mapping: Mapping) -> bytes:
-        """Return the snapshot of a stored instance, made now of what was read if it was not needed before.
-
-        Made of an instance and not of the document itself: a default that stands in for a missing key is no difference.
-        """
-        if state.snapshot is None:
-            codec = self.codec(mapping)
-            document = snapshot.decode(cast("bytes", state.as_read), codec)
-            state.snapshot = snapshot.take(mapping, hydrate(mapping, document, state.references), codec)
-        return state.snapshot
+        return changes.unwritten(state, instance, self.codec(class_mapping(type(instance))))
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -359,7 +514,7 @@ class Bookkeeping:
             state.move(Move.RELEASE)
             unsure = unsaved if referenced else unsaved | odm.mutable_fields(type(instance))
             state.snapshot = self._assumed(mapping, instance, unsure)
-            state.references = _references(instance)
+            state.references = references_of(instance)
         return state
 
     def _assumed(self, mapping: Mapping, instance: Model, unsure: set[str]) -> bytes:
@@ -394,47 +549,8 @@ class Bookkeeping:
         if key in self._new_keys:
             raise InvalidRequestError(f"{name}: this session was given another new instance with the same key")
 
-    def _renew(
-        self, mapping: Mapping, state: InstanceState, held: Model, record: Record, references: References
-    ) -> None:
-        """Take over a document that was read again."""
-        document, as_read = record
-        state.expired = False
-        self._identities.hold(state, held)
-        if as_read == state.as_read:
-            return
-        unwritten = self.unwritten(state, held)[0].top_level_keys()
-        fresh = hydrate(mapping, document, references)
-        _take_over(mapping, held, fresh, lambda key: key not in unwritten)
-        codec = self.codec(mapping)
-        now = snapshot.take(mapping, fresh, codec)
-        if unwritten:
-            # A field with an unwritten change keeps its baseline too: only what the user changed in it will be written.
-            earlier, read = snapshot.decode(self._believed(state, mapping), codec), snapshot.decode(now, codec)
-            kept = {key: value for key, value in read.items() if key not in unwritten}
-            kept |= {key: earlier[key] for key in unwritten if key in earlier}
-            now = snapshot.encode_document(kept, codec, describe(held))
-        state.snapshot, state.as_read = now, None if unwritten else as_read
-        state.references = dict(references)
-
     def _restore(self, state: InstanceState, instance: Model) -> None:
-        """Set the fields of *instance* back to its snapshot."""
-        mapping = class_mapping(type(instance))
-        codec = self.codec(mapping)
-        believed = snapshot.decode(self._believed(state, mapping), codec)
-        try:
-            now = snapshot.decode(snapshot.take(mapping, instance, codec), codec)
-        except ArgumentError:  # a value that cannot be stored was put in place
-            now = {}
-        changed = {key for key in believed if key not in now or not snapshot.same(believed[key], now[key])}
-        changed |= {key for key in now if key not in believed and key not in mapping.by_key}
-        if not changed:
-            return
-        # The snapshot of an instance that ODMantic loaded lacks what mongotic has not seen: that stays as it is.
-        unseen = {key: value for key, value in now.items() if key in mapping.by_key}
-        earlier = hydrate(mapping, {**unseen, **believed}, state.references)
-        _take_over(mapping, instance, earlier, changed.__contains__)
-        odm.mark_assigned(instance, set())
+        changes.restore(state, instance, self.codec(class_mapping(type(instance))))
 
     def _gone(self, state: InstanceState, instance: Model) -> None:
         """Note that no document of *instance* exists: adding it again stores it anew, in ODMantic's eyes too."""
@@ -449,6 +565,7 @@ class Bookkeeping:
         state.owner_ref = None
         self._no_longer_pending(state)
         self._marked.pop(state.oid, None)
+        self._merged.pop(state.oid, None)
         self._deleted.pop(state.oid, None)
         self._identities.remove(state)
 
@@ -464,27 +581,13 @@ class Bookkeeping:
             self._drop(state)
 
 
-def _take_over(mapping: Mapping, instance: Model, source: Model, wanted: Callable[[str], bool]) -> None:
-    """Give *instance* the values of *source* under every key that is *wanted*, past the validators they went through
-    already."""
-    for name, field in mapping.fields.items():
-        if wanted(field.key):
-            instance.__dict__[name] = source.__dict__[name]
-    own, other = instance.__pydantic_extra__, source.__pydantic_extra__
-    if own is not None and other is not None:
-        for key in filter(wanted, {**own, **other}):
-            if key in other:
-                own[key] = other[key]
-            else:
-                del own[key]
-
-
 def referenced(instance: Model) -> Iterable[Model]:
     """Return the instances that *instance* refers to."""
-    return _references(instance).values()
+    return references_of(instance).values()
 
 
-def _references(instance: Model) -> dict[str, Model]:
+def references_of(instance: Model) -> dict[str, Model]:
+    """Return the instances that *instance* refers to, by field name."""
     fields = class_mapping(type(instance)).references
     values = ((field.name, instance.__dict__.get(field.name)) for field in fields)
     return {name: value for name, value in values if isinstance(value, Model)}

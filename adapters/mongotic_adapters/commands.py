@@ -38,8 +38,8 @@ class Read:
 
     @property
     def fits_one_batch(self) -> bool:
-        """Tell whether so few documents are wanted that the server can give all of them in its first answer."""
-        return self.limit is not None and self.limit <= 2
+        """Tell whether all that is wanted fits into the server's first answer, whatever its size: one document."""
+        return self.limit == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,21 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Upsert:
+    """Write the whole state of a merged instance: onto its document, or as a new one."""
+
+    filter: Document
+    update: Document
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Remove one document."""
 
     filter: Document
 
 
-Operation: TypeAlias = Insert | Replace | Update | Delete
+Operation: TypeAlias = Insert | Replace | Update | Upsert | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +98,6 @@ class WriteReport:
     matched: int | None = None
     modified: int | None = None
     deleted: int | None = None
+    acknowledged: bool = True
+    interruption: BaseException | None = None
+    """The task was cancelled while this was written; to be raised once the books are in order."""

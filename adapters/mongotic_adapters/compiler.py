@@ -9,6 +9,7 @@ from collections.abc import Mapping as AnyMapping
 from typing import cast
 
 from . import odmantic_internals as odm
+from .columns import Expression, column_of
 from .encoding import Document, encode_field, encode_operand, is_document
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Mapping
@@ -29,6 +30,8 @@ def condition(mapping: Mapping, criterion: object) -> Document:
             f"where() got {criterion!r}, which is no condition: was an attribute of an instance compared instead of "
             f"one of the class {mapping.name}?"
         )
+    if isinstance(criterion, Expression) and criterion.mapping is not None and criterion.mapping is not mapping:
+        raise ArgumentError(_foreign(mapping, f"{criterion.mapping.name}.{next(iter(criterion))}", "where()"))
     if isinstance(criterion, odm.QueryExpression):
         return _filter(mapping, criterion, known_only=True)
     if is_document(criterion):
@@ -149,11 +152,10 @@ def _operand(mapping: Mapping, key: str, operand: object) -> object:
 
 
 def _path(mapping: Mapping, proxy: odm.FieldProxy, where: str) -> str:
-    path = odm.proxy_path(proxy)
-    own = next((field for field in mapping.fields.values() if field.source is path[0]), None)
-    if own is None:
-        raise ArgumentError(_foreign(mapping, +proxy, where))
-    return ".".join(step.key_name for step in path)
+    column = column_of(proxy)
+    if column.mapping_ is not mapping:
+        raise ArgumentError(_foreign(mapping, column.key_, where))
+    return column.key_
 
 
 def _expect_key(mapping: Mapping, key: str, where: str) -> None:

@@ -121,7 +121,7 @@ def finisher(mapping: Mapping) -> Callable[[odm.BaseODMModel], None]:
     embedded = [field for field in mapping.fields.values() if field.shape in (Shape.EMBEDDED, Shape.EMBEDDED_MANY)]
     if not embedded:
         return _nothing
-    steps = [(field.name, _marker(field)) for field in embedded]
+    steps = [(field.name, marker(field)) for field in embedded]
 
     def finish(instance: odm.BaseODMModel) -> None:
         values = instance.__dict__
@@ -131,7 +131,8 @@ def finisher(mapping: Mapping) -> Callable[[odm.BaseODMModel], None]:
     return finish
 
 
-def _marker(field: FieldMap) -> Callable[[object], None]:
+def marker(field: FieldMap) -> Callable[[object], None]:
+    """Return a function that gives the instances in the value of an embedded field the slot ODMantic writes to."""
     finish = finisher(cast("Mapping", field.target))
 
     def mark(value: object) -> None:

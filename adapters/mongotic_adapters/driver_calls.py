@@ -5,7 +5,7 @@ The ports call these; the blocking one gets results, the awaiting one gets await
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from typing import Protocol
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
@@ -19,7 +19,7 @@ from pymongo.results import (
     UpdateResult,
 )
 
-from .commands import Batch, Insert, Operation, Read, Replace, Update, WriteReport
+from .commands import Batch, Insert, Operation, Read, Replace, Update, Upsert, WriteReport
 from .encoding import Document
 
 Request = InsertOne[RawBSONDocument] | UpdateOne | ReplaceOne[RawBSONDocument] | DeleteOne
@@ -42,11 +42,20 @@ class Collection(Protocol):
         projection: Document | None,
         **options: object,
     ) -> object: ...
+    def aggregate_raw_batches(self, pipeline: list[Document], *, session: object, **options: object) -> object: ...
+    def aggregate(self, pipeline: list[Document], *, session: object, **options: object) -> object: ...
     def with_options(self, codec_options: CodecOptions[RawBSONDocument]) -> Collection: ...
     def count_documents(self, filter: Document, *, session: object, **options: object) -> object: ...  # noqa: A002
     def insert_one(self, document: RawBSONDocument, *, session: object) -> object: ...
     def insert_many(self, documents: list[RawBSONDocument], *, session: object) -> object: ...
-    def update_one(self, filter: Document, update: Document, *, session: object) -> object: ...  # noqa: A002
+    def update_one(
+        self,
+        filter: Document,  # noqa: A002
+        update: Document,
+        *,
+        upsert: bool = False,
+        session: object,
+    ) -> object: ...
     def update_many(self, filter: Document, update: Document, *, session: object) -> object: ...  # noqa: A002
     def replace_one(
         self,
@@ -65,8 +74,8 @@ def find(collection: Collection, read: Read, session: object, batch_size: int = 
     """Open a cursor whose items `records.split` understands."""
     options: dict[str, object] = {
         "skip": read.skip,
-        # A negative limit asks for a single batch, so that the server keeps no cursor for a handful of documents.
-        "limit": -cast("int", read.limit) if read.fits_one_batch else (read.limit or 0),
+        # A negative limit asks for a single batch, so that the server keeps no cursor for a single document.
+        "limit": -1 if read.fits_one_batch else (read.limit or 0),
         "sort": list(read.sort) or None,
         "batch_size": batch_size,
         "session": session,
@@ -76,6 +85,28 @@ def find(collection: Collection, read: Read, session: object, batch_size: int = 
     except InvalidOperation:  # the client encrypts fields; it decrypts document by document
         raw_codec = collection.codec_options.with_options(document_class=RawBSONDocument)
         return collection.with_options(raw_codec).find(read.filter, read.projection, **options)
+
+
+def aggregate(collection: Collection, pipeline: list[Document], session: object, batch_size: int = 0) -> object:
+    """Run a pipeline.  PyMongo's asyncio client gives an awaitable of the cursor, the others give the cursor."""
+    # An explicit batch size of 0 would ask for an empty first batch.
+    options: dict[str, object] = {"batchSize": batch_size} if batch_size else {}
+    if _gives_raw_batches(collection):
+        return collection.aggregate_raw_batches(pipeline, session=session, **options)
+    raw_codec = collection.codec_options.with_options(document_class=RawBSONDocument)
+    return collection.with_options(raw_codec).aggregate(pipeline, session=session, **options)
+
+
+def _gives_raw_batches(collection: Collection) -> bool:
+    """Tell whether the client leaves fields as they are; one that encrypts them refuses raw batches.
+
+    Motor would report that with the first batch only; a query that is never sent is refused at once.
+    """
+    try:
+        collection.find_raw_batches({}, None)
+    except InvalidOperation:
+        return False
+    return True
 
 
 def count(collection: Collection, read: Read, session: object) -> object:
@@ -104,6 +135,8 @@ def _write_one(collection: Collection, operation: Operation, session: object) ->
         return collection.insert_one(RawBSONDocument(operation.document), session=session)
     if isinstance(operation, Update):
         return collection.update_one(operation.filter, operation.update, session=session)
+    if isinstance(operation, Upsert):
+        return collection.update_one(operation.filter, operation.update, upsert=True, session=session)
     if isinstance(operation, Replace):
         return collection.replace_one(
             operation.filter, RawBSONDocument(operation.document), upsert=True, session=session
@@ -116,6 +149,8 @@ def _request(operation: Operation) -> Request:
         return InsertOne(RawBSONDocument(operation.document))
     if isinstance(operation, Update):
         return UpdateOne(operation.filter, operation.update)
+    if isinstance(operation, Upsert):
+        return UpdateOne(operation.filter, operation.update, upsert=True)
     if isinstance(operation, Replace):
         # The deleted document may be gone already: the new one is stored then, whole, so this cannot leave a fragment.
         return ReplaceOne(operation.filter, RawBSONDocument(operation.document), upsert=True)
@@ -128,7 +163,7 @@ Result = InsertOneResult | InsertManyResult | UpdateResult | DeleteResult | Bulk
 def report(result: Result) -> WriteReport:
     """Return what *result* says was done."""
     if not result.acknowledged:
-        return WriteReport()
+        return WriteReport(acknowledged=False)
     if isinstance(result, (InsertOneResult, InsertManyResult)):
         return WriteReport()  # an insert that raised nothing stored every document
     if isinstance(result, DeleteResult):

@@ -14,8 +14,9 @@ from bson.errors import BSONError
 from odmantic import Model
 from pymongo import errors as driver
 
+from .commands import WriteReport
 from .errors import ArgumentError, FlushOperationalError, IntegrityError, MongoticError, OperationalError, restored
-from .port import WriteFailed
+from .port import ALL, WriteFailed
 
 E = TypeVar("E", bound=OperationalError)
 
@@ -43,8 +44,24 @@ def translated(action: str) -> Generator[None]:
         yield
     except driver.PyMongoError as error:
         raise adopted(OperationalError, f"{action} failed: {explained(error)}", error) from error
-    except (BSONError, OverflowError) as error:
+    except (BSONError, OverflowError, UnicodeError) as error:
         raise ArgumentError(f"{action}: a value cannot be encoded: {error}. Nothing was sent.") from error
+
+
+@contextmanager
+def decoding(action: str) -> Generator[None]:
+    """Raise what goes wrong inside the block, in reading what the server gave, as an error of mongotic.
+
+    Raises:
+        OperationalError: a document cannot be decoded.
+    """
+    try:
+        yield
+    except (BSONError, OverflowError, ValueError) as error:
+        advice = (
+            "a document cannot be decoded; a date outside Python's years needs the client's datetime_conversion option"
+        )
+        raise adopted(OperationalError, f"{action} failed: {advice}: {error}", error) from error
 
 
 @contextmanager
@@ -59,30 +76,32 @@ def writing() -> Generator[None]:
     except driver.BulkWriteError as error:
         raise _bulk_failure(error) from error
     except driver.DuplicateKeyError as error:
-        raise WriteFailed(0, error, duplicate=True, certain=True) from error
+        raise WriteFailed(0, error, duplicate=True) from error
     except driver.WriteConcernError as error:
-        # The write itself was done; only its replication was not confirmed.
-        raise WriteFailed(1, error, duplicate=False, certain=True) from error
+        # The write itself was done; only its replication was not confirmed. Nothing was counted: zero has it checked.
+        raise WriteFailed(1, error, report=WriteReport(matched=0)) from error
     except driver.PyMongoError as error:
-        certain = not isinstance(error, driver.ConnectionFailure) or isinstance(
-            error, driver.ServerSelectionTimeoutError
-        )
-        raise WriteFailed(0, error, duplicate=False, certain=certain) from error
+        never_sent = isinstance(error, driver.ServerSelectionTimeoutError)
+        raise WriteFailed(0, error, certain=never_sent or not isinstance(error, driver.ConnectionFailure)) from error
+    except (BSONError, OverflowError, UnicodeError) as error:  # too large for a command, say
+        raise WriteFailed(0, error) from error
 
 
 def _bulk_failure(error: driver.BulkWriteError) -> WriteFailed:
     details = cast("dict[str, object]", error.details)
     failures = cast("list[dict[str, object]]", details.get("writeErrors") or [])
     if not failures:
-        total = sum(cast("int", details.get(name, 0)) for name in ("nInserted", "nMatched", "nUpserted", "nRemoved"))
-        return WriteFailed(total, error, duplicate=False, certain=True)
+        matched, modified, removed = (
+            cast("int", details.get(name, 0)) for name in ("nMatched", "nModified", "nRemoved")
+        )
+        return WriteFailed(ALL, error, report=WriteReport(matched, modified, removed))
     first = failures[0]
     completed = cast("int", first["index"])
     if first.get("code") == 11000:
         answer = {key: value for key, value in first.items() if key not in ("index", "op")}
         single = driver.DuplicateKeyError(str(first.get("errmsg")), 11000, answer)
-        return WriteFailed(completed, single, duplicate=True, certain=True)
-    return WriteFailed(completed, error, duplicate=False, certain=True)
+        return WriteFailed(completed, single, duplicate=True)
+    return WriteFailed(completed, error)
 
 
 def integrity_error(
@@ -99,10 +118,12 @@ def integrity_error(
     return IntegrityError(message, instance, error, written=written, pending=pending)
 
 
-def flush_error(failure: WriteFailed, written: Sequence[Model], pending: Sequence[Model]) -> FlushOperationalError:
-    """Return the error for a flush that the driver or the server broke off."""
+def flush_error(
+    failure: WriteFailed, action: str, written: Sequence[Model], pending: Sequence[Model]
+) -> FlushOperationalError:
+    """Return the error for a flush, or an insert, that the driver or the server broke off."""
     doubt = "" if failure.certain else "Whether the pending ones reached the server is not known. "
-    message = f"flush failed: {explained(failure.error)} {doubt}{_progress(written, pending)}"
+    message = f"{action} failed: {explained(failure.error)} {doubt}{_progress(written, pending)}"
     error = adopted(FlushOperationalError, message, failure.error)
     error.written, error.pending = list(written), list(pending)
     return error

@@ -84,7 +84,7 @@ class DocumentError(MongoticError, DocumentParsingError):
 
     Attributes:
         model: the model class.
-        key: the document's `_id`.
+        key: the document's `_id`; None for a row whose query did not select it.
         inner: Pydantic's `ValidationError`, as in ODMantic.
     """
 
@@ -95,7 +95,10 @@ class DocumentError(MongoticError, DocumentParsingError):
         self.inner = inner
 
     def __str__(self) -> str:
-        return f"the document with _id {self.key!r} does not fit {cast('type', self.model).__name__}: {self.inner}"
+        name = cast("type", self.model).__name__
+        if self.key is None:
+            return f"a document does not fit {name} (select its primary field too, to know which): {self.inner}"
+        return f"the document with _id {self.key!r} does not fit {name}: {self.inner}"
 
     __repr__ = __str__
 

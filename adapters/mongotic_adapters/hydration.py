@@ -26,7 +26,7 @@ from .mapping import FieldMap, Mapping, Shape
 logger = logging.getLogger("mongotic.hydration")
 
 
-class _KeyMissing(Exception):  # noqa: N818  # a signal inside this file, not an error anybody sees
+class KeyMissing(Exception):  # noqa: N818  # a signal, not an error anybody sees
     """The document lacks the key of *field*."""
 
     def __init__(self, field: FieldMap) -> None:
@@ -56,7 +56,7 @@ def hydrate(mapping: Mapping, document: Document, references: References) -> Mod
         if odm.has_own_parsing(mapping.document_model):
             return _parsed(mapping, document, references)
         return _build(mapping, _values(mapping, document, references))
-    except (_KeyMissing, ValidationError, DocumentParsingError) as cause:
+    except (KeyMissing, ValidationError, DocumentParsingError) as cause:
         raise _explained(mapping, document, references, cause) from None
 
 
@@ -96,7 +96,7 @@ def _values(mapping: Mapping, document: Document, references: References) -> Doc
     for name, field in mapping.fields.items():
         if field.shape is Shape.REFERENCE:
             if name not in references:
-                raise _KeyMissing(field)
+                raise KeyMissing(field)
             values[name] = references[name]
             continue
         value = document.get(field.key, PydanticUndefined)
@@ -105,7 +105,7 @@ def _values(mapping: Mapping, document: Document, references: References) -> Doc
         elif field.target is None:
             values[name] = value
         else:
-            values[name] = _embedded(field, field.target, value)
+            values[name] = renamed(field, field.target, value)
     if mapping.keeps_extra:
         values.update((key, value) for key, value in document.items() if key not in mapping.by_key)
     return values
@@ -114,14 +114,18 @@ def _values(mapping: Mapping, document: Document, references: References) -> Doc
 def _missing(field: FieldMap) -> object:
     value = PydanticUndefined if field.required else field.default()
     if value is PydanticUndefined:
-        raise _KeyMissing(field)
+        raise KeyMissing(field)
     return value
 
 
-def _embedded(field: FieldMap, target: Mapping, value: object) -> object:
-    """Rename the keys of embedded documents; whatever else lies there is left for the validator to refuse."""
+def renamed(field: FieldMap, target: Mapping, value: object) -> object:
+    """Return embedded documents with field names for keys; what else lies there is left for the validator to refuse.
+
+    Raises:
+        KeyMissing: a key that ODMantic requires is missing.
+    """
     if isinstance(value, list):
-        return [_embedded(field, target, item) for item in cast("list[object]", value)]
+        return [renamed(field, target, item) for item in cast("list[object]", value)]
     if not isinstance(value, dict):
         return value
     document = cast("Document", value)
@@ -134,7 +138,7 @@ def _explained(
     mapping: Mapping,
     document: Document,
     references: References,
-    cause: _KeyMissing | ValidationError | DocumentParsingError,
+    cause: KeyMissing | ValidationError | DocumentParsingError,
 ) -> DocumentError:
     """Return the error ODMantic would raise for *document*, with the document's key added."""
     model, key = mapping.document_model, document.get("_id")

@@ -35,16 +35,32 @@ class InstanceState(weakref.ref[Model]):
     Attributes:
         oid: `id()` of the instance.
         state: where it stands.
-        key: its place in the identity map, None until it is stored.
+        key: its place in the identity map, or the one it will have; None for an instance no session has met.
         snapshot: what the database is believed to hold, as the instance would be encoded; None while it is not known.
-        as_read: the document as the server gave it last; None once it was written.  The snapshot is made of it when
-        it is asked for. references: the referenced instances at the time of the snapshot, by field name.
+        as_read: the document as the server gave it last; None once it was written. The snapshot is made of it when it
+            is asked for.
+        absent: paths of embedded documents in the snapshot that stand for defaults; the stored document lacks them.
+        references: the referenced instances at the time of the snapshot, by field name.
         expired: the database may hold something else by now.
+        in_passing: met in an iteration and by nothing else, so that it may be let go.
     """
 
-    __slots__ = ("as_read", "expired", "key", "oid", "owner_ref", "references", "snapshot", "state")
+    __slots__ = (
+        "absent",
+        "as_read",
+        "expired",
+        "in_passing",
+        "key",
+        "oid",
+        "owner_ref",
+        "references",
+        "snapshot",
+        "state",
+    )
+    absent: frozenset[str]
     as_read: bytes | None
     expired: bool
+    in_passing: bool
     key: IdentityKey | None
     oid: int
     owner_ref: weakref.ref[Bookkeeping] | None
@@ -63,6 +79,8 @@ class InstanceState(weakref.ref[Model]):
         self.key = None
         self.snapshot = None
         self.as_read = None
+        self.absent = frozenset()
+        self.in_passing = False
         self.references = _NO_REFERENCES
         self.expired = False
 

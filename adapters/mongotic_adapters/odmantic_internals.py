@@ -34,6 +34,7 @@ __all__ = [
     "PRIVATE_NAMES",
     "BaseODMModel",
     "FieldProxy",
+    "IndexModel",
     "ODMBaseField",
     "ODMEmbedded",
     "ODMEmbeddedGeneric",
@@ -75,10 +76,11 @@ __all__ = [
     "resolved_annotations",
 ]
 
-EngineT = TypeVar("EngineT", SyncEngine, AIOEngine)
+EngineT = TypeVar("EngineT", bound=SyncEngine | AIOEngine)
 
 PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "odmantic.model._BaseODMModel": ("1.0.2", "1.1.0"),
+    "odmantic.Model.__pydantic_model__": ("1.0.2", "1.1.0"),
     "odmantic.Model.__odm_fields__": ("1.0.2", "1.1.0"),
     "odmantic.Model.__primary_field__": ("1.0.2", "1.1.0"),
     "odmantic.Model.__collection__": ("1.0.2", "1.1.0"),

@@ -6,6 +6,7 @@ both; those of the blocking port never suspend.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
@@ -20,6 +21,10 @@ BATCH_DOCUMENTS = 1000
 """How many documents an iteration asks for at a time."""
 
 
+ALL = sys.maxsize
+"""As many operations as a batch has."""
+
+
 class WriteFailed(Exception):  # noqa: N818  # passes between port and flow only
     """A batch was not written as a whole.
 
@@ -27,15 +32,25 @@ class WriteFailed(Exception):  # noqa: N818  # passes between port and flow only
         completed: how many operations, from the first, are known to be written.
         error: the driver's error.
         duplicate: the operation after the completed ones met an existing key.
+        report: what the server counted, where everything was written but not confirmed by as many servers as asked for.
         certain: False when the connection broke, so that later operations may or may not have been written.
     """
 
-    def __init__(self, completed: int, error: Exception, *, duplicate: bool, certain: bool) -> None:
+    def __init__(
+        self,
+        completed: int,
+        error: Exception,
+        *,
+        duplicate: bool = False,
+        certain: bool = True,
+        report: WriteReport | None = None,
+    ) -> None:
         super().__init__(completed, error)
         self.completed = completed
         self.error = error
         self.duplicate = duplicate
         self.certain = certain
+        self.report = report
 
 
 class Port(Protocol):
@@ -55,6 +70,14 @@ class Port(Protocol):
 
     def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
         """Yield the documents *read* asks for, at most *size* at a time; the cursor is closed with the generator."""
+        ...
+
+    def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
+        """Yield the same documents without their BSON, for rows, which need no snapshot."""
+        ...
+
+    def aggregate(self, mapping: Mapping, pipeline: list[Document], size: int) -> AsyncGenerator[list[Document], None]:
+        """Yield what *pipeline* makes of the model's documents, at most *size* at a time."""
         ...
 
     async def count(self, read: Read) -> int:

@@ -39,10 +39,12 @@ class Difference:
     Attributes:
         assigned: dotted path -> value, for `$set`.
         removed: dotted paths, for `$unset`.
+        created: those of the assigned paths that the document has nothing under.
     """
 
     assigned: Document = field(default_factory=lambda: cast("Document", {}))
     removed: list[str] = field(default_factory=lambda: cast("list[str]", []))
+    created: list[str] = field(default_factory=lambda: cast("list[str]", []))
 
     def __bool__(self) -> bool:
         return bool(self.assigned or self.removed)
@@ -55,6 +57,15 @@ class Difference:
         if self.removed:
             update["$unset"] = dict.fromkeys(self.removed, "")
         return update
+
+    def condition(self) -> Document:
+        """Return what a document must be like for the update to fit: nobody else's embedded document is overwritten,
+        and none is made up of a single field.
+        """
+        parents = {path.rpartition(".")[0] for path in (*self.assigned, *self.removed) if "." in path}
+        condition: Document = {parent: {"$type": "object"} for parent in sorted(parents)}
+        condition.update((path, {"$exists": False}) for path in self.created)
+        return condition
 
     def top_level_keys(self) -> set[str]:
         """Return the document's keys at or under which something differs."""

@@ -29,6 +29,8 @@ class State(Enum):
     """Added after it had left a session; the next flush updates its document, and never inserts it."""
     PERSISTENT = "persistent"
     """Stored and held by a session."""
+    MERGED = "persistent, merged"
+    """Merged; the next flush writes its whole state, as a new document if there is none."""
     MARKED = "persistent, marked for deletion"
     """Stored and held; the next flush removes its document."""
     DELETED = "deleted"
@@ -44,6 +46,7 @@ class Move(Enum):
 
     ADD = "add"
     LOAD = "load"
+    MERGE = "merge"
     DELETE = "delete"
     FLUSH = "flush"
     COMMIT = "commit"
@@ -58,23 +61,33 @@ _S = State
 MOVES: dict[tuple[State, Move], State] = {
     (_S.TRANSIENT, Move.ADD): _S.PENDING,
     (_S.TRANSIENT, Move.LOAD): _S.PERSISTENT,
+    (_S.TRANSIENT, Move.MERGE): _S.MERGED,
     (_S.TRANSIENT, Move.RELEASE): _S.TRANSIENT,
     (_S.PENDING, Move.ADD): _S.PENDING,
+    (_S.PENDING, Move.MERGE): _S.MERGED,
     (_S.PENDING, Move.FLUSH): _S.PERSISTENT,
     (_S.PENDING, Move.ROLLBACK): _S.TRANSIENT,
     (_S.PENDING, Move.RELEASE): _S.TRANSIENT,
     (_S.RETURNED, Move.ADD): _S.RETURNED,
     (_S.RETURNED, Move.LOAD): _S.RETURNED,
+    (_S.RETURNED, Move.MERGE): _S.MERGED,
     (_S.RETURNED, Move.DELETE): _S.MARKED,
     (_S.RETURNED, Move.FLUSH): _S.PERSISTENT,
     (_S.RETURNED, Move.ROLLBACK): _S.DETACHED,
     (_S.RETURNED, Move.RELEASE): _S.DETACHED,
     (_S.PERSISTENT, Move.ADD): _S.PERSISTENT,
     (_S.PERSISTENT, Move.LOAD): _S.PERSISTENT,
+    (_S.PERSISTENT, Move.MERGE): _S.MERGED,
     (_S.PERSISTENT, Move.DELETE): _S.MARKED,
     (_S.PERSISTENT, Move.FLUSH): _S.PERSISTENT,
     (_S.PERSISTENT, Move.ROLLBACK): _S.PERSISTENT,
     (_S.PERSISTENT, Move.RELEASE): _S.DETACHED,
+    (_S.MERGED, Move.ADD): _S.MERGED,
+    (_S.MERGED, Move.LOAD): _S.MERGED,
+    (_S.MERGED, Move.MERGE): _S.MERGED,
+    (_S.MERGED, Move.FLUSH): _S.PERSISTENT,
+    (_S.MERGED, Move.ROLLBACK): _S.PERSISTENT,
+    (_S.MERGED, Move.RELEASE): _S.DETACHED,
     (_S.MARKED, Move.ADD): _S.PERSISTENT,
     (_S.MARKED, Move.LOAD): _S.MARKED,
     (_S.MARKED, Move.DELETE): _S.MARKED,
@@ -86,6 +99,7 @@ MOVES: dict[tuple[State, Move], State] = {
     (_S.DELETED, Move.RELEASE): _S.DETACHED,
     (_S.DETACHED, Move.ADD): _S.RETURNED,
     (_S.DETACHED, Move.LOAD): _S.PERSISTENT,
+    (_S.DETACHED, Move.MERGE): _S.MERGED,
     (_S.DETACHED, Move.DELETE): _S.MARKED,
     (_S.DETACHED, Move.RELEASE): _S.DETACHED,
     (_S.DETACHED, Move.LOSE): _S.TRANSIENT,
@@ -96,6 +110,9 @@ REFUSALS: dict[tuple[State, Move], str] = {
     (_S.PENDING, Move.DELETE): "it is not stored yet; take it out of the session with expunge()",
     (_S.DELETED, Move.ADD): "a flush has deleted it; commit first, then add it to store it anew",
     (_S.DELETED, Move.DELETE): "a flush has deleted it already",
+    (_S.DELETED, Move.MERGE): "a flush has deleted it; commit first, then merge it to store it anew",
+    (_S.MARKED, Move.MERGE): "it is marked for deletion; add() it first to take that back",
+    (_S.MERGED, Move.DELETE): "its merge is not flushed yet; flush first, or expunge() it",
 }
 
 

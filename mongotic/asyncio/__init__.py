@@ -1,6 +1,20 @@
-"""mongotic for asyncio: sessions that are awaited, over ODMantic's `AIOEngine`."""
+"""mongotic for asyncio: sessions that are awaited, and ODMantic's engine over PyMongo's own asyncio client."""
 
-from .result import AsyncScalarResult
+from mongotic_adapters.clients import create_async_engine, create_async_indexes
+from mongotic_adapters.pymongo_async import AIOCursor, AIOEngine, AIOSession, AIOTransaction
+
+from .result import AsyncScalarResult, AsyncSelectResult
 from .session import AsyncSession, async_sessionmaker
 
-__all__ = ["AsyncScalarResult", "AsyncSession", "async_sessionmaker"]
+__all__ = [
+    "AIOCursor",
+    "AIOEngine",
+    "AIOSession",
+    "AIOTransaction",
+    "AsyncScalarResult",
+    "AsyncSelectResult",
+    "AsyncSession",
+    "async_sessionmaker",
+    "create_async_engine",
+    "create_async_indexes",
+]

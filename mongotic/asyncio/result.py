@@ -1,60 +1,158 @@
-"""The awaiting twin of `mongotic.result.ScalarResult`."""
+"""The awaiting twins of `mongotic.result.ScalarResult` and `mongotic.result.SelectResult`.
+
+Made by `AsyncSession`.  They serve two habits: that of mongotic 0.5, in which a method of a result is awaited, and that
+of SQLAlchemy, in which the result is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Generator
+from typing import Any, Generic, Protocol, TypeVar
 
-from mongotic_adapters.bookkeeping import Bookkeeping
-from mongotic_adapters.commands import Read
-from mongotic_adapters.flows import reading
-from mongotic_adapters.port import Port
+from typing_extensions import TypeVarTuple, Unpack
 
-if TYPE_CHECKING:
-    from .session import AsyncSession
+from mongotic_adapters.flows.questions import Query
+from mongotic_adapters.rows import Row
+
+from ..query_results import QueryResult, ScalarResult, SelectResult, buffered_scalars
+from .unawaited import Answer, AnswerList, Unawaited
 
 T = TypeVar("T")
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 
-class AsyncScalarResult(Generic[T]):
-    """The instances a query gives; every method is awaited.  See `mongotic.result.ScalarResult`."""
+class AsyncAsker(Protocol):
+    """What a result needs of a session; see `mongotic.query_results.Asker`."""
 
-    def __init__(self, session: AsyncSession, command: Read) -> None:
+    async def run(self, flow: Coroutine[object, None, R]) -> R:
+        """Ask a question and return the answer."""
+        ...
+
+    def guarded(self, stream: AsyncGenerator[R, None]) -> AsyncGenerator[R, None]:
+        """Yield what a stream yields."""
+        ...
+
+
+class AsyncScalarResult(Unawaited, Generic[T]):
+    """The instances a query gives, or the values of its only column; see `mongotic.result.ScalarResult`.
+
+    Every method is awaited: `await session.scalars(q).all()`.  Awaited itself, it fetches everything and becomes a
+    `ScalarResult` whose methods are not: `(await session.scalars(q)).all()`.  Or
+    `async for user in session.scalars(q)`.
+    """
+
+    def __init__(self, session: AsyncAsker, query: Query[T]) -> None:
         self._session = session
-        self._command = command
+        self._query = query
 
     async def all(self) -> list[T]:
-        """Return every instance; see `ScalarResult.all`."""
-        return cast("list[T]", await self._ask(reading.fetch_all))
+        """Return everything the query gives; see `ScalarResult.all`."""
+        return await self._session.run(self._query.all())
 
     async def first(self) -> T | None:
-        """Return the first instance, or None; see `ScalarResult.first`."""
-        return cast("T | None", await self._ask(reading.fetch_first))
+        """Return the first, or None; see `ScalarResult.first`."""
+        return await self._session.run(self._query.first())
 
     async def one(self) -> T:
-        """Return the only instance; see `ScalarResult.one`."""
-        return cast("T", await self._ask(reading.fetch_one))
+        """Return the only one; see `ScalarResult.one`."""
+        return await self._session.run(self._query.one())
 
     async def one_or_none(self) -> T | None:
-        """Return the only instance, or None; see `ScalarResult.one_or_none`."""
-        return cast("T | None", await self._ask(reading.fetch_one_or_none))
+        """Return the only one, or None; see `ScalarResult.one_or_none`."""
+        return await self._session.run(self._query.one_or_none())
 
     async def count(self) -> int:
         """Return how many documents the query gives; see `ScalarResult.count`."""
-        return await self._ask(reading.count)
+        return await self._session.run(self._query.count())
 
     async def exists(self) -> bool:
         """Tell whether the query gives any document; see `ScalarResult.exists`."""
-        return await self._ask(reading.exists)
+        return await self._session.run(self._query.exists())
 
     def __aiter__(self) -> AsyncIterator[T]:
-        """Give the instances one by one; see `ScalarResult.__iter__`."""
-        stream = reading.iterate(*self._session.engine_room, self._command)
-        return cast("AsyncIterator[T]", self._session.guarded(stream))
+        """Give one after the other; see `ScalarResult.__iter__`."""
+        return self._session.guarded(self._query.stream())
 
-    async def _ask(self, question: Callable[[Port, Bookkeeping, Read], Coroutine[object, None, R]]) -> R:
-        return await self._session.run(question(*self._session.engine_room, self._command))
+    def __await__(self) -> Generator[Any, None, ScalarResult[T]]:  # the event loop decides what passes through it
+        return self._buffered().__await__()
+
+    async def _buffered(self) -> ScalarResult[T]:
+        return buffered_scalars(await self.all(), str(self._query))
+
+    def _advice(self) -> str:
+        return (
+            "scalars() of an AsyncSession gives what is still to be awaited: write "
+            "`await session.scalars(statement).all()`, or `async for item in session.scalars(statement)`, or "
+            "`result = await session.scalars(statement)` and use that"
+        )
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._command.mapping.name}, where {self._command.filter!r}>"
+        return f"<{type(self).__name__}: {self._query}>"
+
+
+class AsyncBufferedResult(Unawaited, Generic[T]):
+    """What a query gave, for either habit; see `AsyncSelectResult`."""
+
+    def __init__(self, result: QueryResult[T]) -> None:
+        self._result = result
+
+    def all(self) -> AnswerList[T]:
+        """Return everything the query gave; awaited or not.  See `SelectResult.all`."""
+        return AnswerList(self._result.all())
+
+    def first(self) -> Answer[T | None]:
+        """Return the first, or None, once awaited; see `SelectResult.first`."""
+        return Answer("first", self._result.first)
+
+    def one(self) -> Answer[T]:
+        """Return the only one, once awaited; see `SelectResult.one`."""
+        return Answer("one", self._result.one)
+
+    def one_or_none(self) -> Answer[T | None]:
+        """Return the only one, or None, once awaited; see `SelectResult.one_or_none`."""
+        return Answer("one_or_none", self._result.one_or_none)
+
+    def count(self) -> Answer[int]:
+        """Return how many the query gave, once awaited; see `SelectResult.count`."""
+        return Answer("count", self._result.count)
+
+    def exists(self) -> Answer[bool]:
+        """Tell whether the query gave any, once awaited; see `SelectResult.exists`."""
+        return Answer("exists", self._result.exists)
+
+    async def __aiter__(self) -> AsyncGenerator[T, None]:
+        """Give one after the other; see `SelectResult.__iter__`."""
+        for item in self._result.all():
+            yield item
+
+    def _advice(self) -> str:
+        return (
+            "the result of an AsyncSession's execute() is asked by its methods: write `for row in result.all()`, or "
+            "`async for row in result`, or `rows = await result.all()`; async_sessionmaker(..., sync_results=True) "
+            "gives results to use as those of a blocking session"
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._result!r}>"
+
+
+class AsyncBufferedScalars(AsyncBufferedResult[T]):
+    """What `AsyncSelectResult.scalars` gives: the values of the first column."""
+
+
+class AsyncSelectResult(AsyncBufferedResult[Row[Unpack[Ts]]], Generic[Unpack[Ts]]):
+    """The rows a query gave; see `mongotic.result.SelectResult`.
+
+    They were fetched by `await session.execute(...)`, all of them.  Methods are awaited; what gives a list need not
+    be: `rows = await result.all()`, `for row in result.all()`, `async for row in result`.
+    """
+
+    _result: SelectResult[Unpack[Ts]]
+
+    def __init__(self, result: SelectResult[Unpack[Ts]]) -> None:
+        super().__init__(result)
+
+    def scalars(self: AsyncSelectResult[T, Unpack[tuple[Any, ...]]]) -> AsyncBufferedScalars[T]:
+        """Return the values of the first column; see `SelectResult.scalars`."""
+        return AsyncBufferedScalars(self._result.scalars())

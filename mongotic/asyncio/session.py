@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine, Generator, Sequence
 from types import TracebackType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from odmantic import Model
-from typing_extensions import Self
+from typing_extensions import Self, TypeVarTuple, Unpack
 
 from mongotic_adapters.awaiting import AsyncBind, AwaitingPort
 from mongotic_adapters.flows import flushing, reading
 from mongotic_adapters.mapping import mapping_of
 
+from ..asking import row_query, scalar_query
+from ..query_results import SelectResult, buffered_rows
 from ..result import Result
-from ..session import SessionBase, expect_select, operation_name, perform
-from ..statements import Delete, Insert, Select, Update
-from .result import AsyncScalarResult
+from ..select_statement import Select
+from ..session import SessionBase, operation_name, perform
+from ..statements import Delete, Insert, Update
+from .result import AsyncScalarResult, AsyncSelectResult
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Done:
@@ -37,6 +41,8 @@ class AsyncSession(SessionBase):
         bind: an `odmantic.AIOEngine`, or a Motor `AsyncIOMotorClient`.
         database: the database's name, for a client whose connection string names none.
         info: anything you want to keep with the session.
+        sync_results: `await session.execute(select(...))` gives a `SelectResult`, whose methods are not awaited, as in
+            SQLAlchemy.
 
     Raises:
         ArgumentTypeError: *bind* is something else; a blocking engine or client, say.
@@ -44,18 +50,26 @@ class AsyncSession(SessionBase):
     A session serves one task at a time.
     """
 
-    def __init__(self, bind: AsyncBind, *, database: str | None = None, info: dict[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        bind: AsyncBind,
+        *,
+        database: str | None = None,
+        info: dict[str, object] | None = None,
+        sync_results: bool = False,
+    ) -> None:
         super().__init__(AwaitingPort(bind, database), info)
+        self._sync_results = sync_results
 
     # -- queries -------------------------------------------------------------------------------------------------
 
     def scalars(self, statement: Select[tuple[T]]) -> AsyncScalarResult[T]:
-        """Return the instances a query gives, lazily; see `Session.scalars`."""
+        """Return the instances or values a query gives, to be awaited; see `Session.scalars`."""
         with self._operation("scalars"):
-            return AsyncScalarResult(self, expect_select(statement).command)
+            return AsyncScalarResult(self, scalar_query(self._port, self._books, statement))
 
     async def scalar(self, statement: Select[tuple[T]]) -> T | None:
-        """Return the first instance a query gives, or None; see `Session.scalar`."""
+        """Return the first instance or value a query gives, or None; see `Session.scalar`."""
         return await self.scalars(statement).first()
 
     async def get(self, model: type[M], key: object) -> M | None:
@@ -64,9 +78,19 @@ class AsyncSession(SessionBase):
 
     # -- writes --------------------------------------------------------------------------------------------------
 
-    async def execute(self, statement: Insert[M] | Update[M] | Delete[M]) -> Result:
-        """Write at once what a statement says; see `Session.execute`."""
-        return await self.run(perform(self, statement))
+    @overload
+    async def execute(self, statement: Insert[M] | Update[M] | Delete[M]) -> Result: ...
+    @overload
+    async def execute(self, statement: Select[tuple[Unpack[Ts]]]) -> AsyncSelectResult[Unpack[Ts]]: ...
+    async def execute(
+        self, statement: Insert[M] | Update[M] | Delete[M] | Select[Any]
+    ) -> Result | AsyncSelectResult[Unpack[tuple[Any, ...]]] | SelectResult[Unpack[tuple[Any, ...]]]:
+        """Write at once what a statement says, or fetch the rows a query gives; see `Session.execute`."""
+        if not isinstance(statement, Select):
+            return await self.run(perform(self, statement))
+        query = row_query(self._port, self._books, statement)
+        rows = buffered_rows(await self.run(query.all()), str(query))
+        return rows if self._sync_results else AsyncSelectResult(rows)
 
     def delete(self, instance: Model) -> Done:
         """Mark an instance, so that the next flush removes its document; may be awaited.  See `Session.delete`."""
@@ -87,6 +111,10 @@ class AsyncSession(SessionBase):
         return Done()
 
     # -- life ----------------------------------------------------------------------------------------------------
+
+    async def refresh(self, instance: Model, names: Sequence[str] | None = None) -> None:
+        """Read the document of an instance again, into the instance; see `Session.refresh`."""
+        await self.run(reading.refresh(self._port, self._books, instance, names))
 
     async def close(self) -> None:
         """End the session; see `Session.close`."""
@@ -118,20 +146,29 @@ class async_sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy 
         bind: an `odmantic.AIOEngine`, or a Motor `AsyncIOMotorClient`.
         database: the database's name, for a client whose connection string names none.
         info: what each session's `info` begins with.
+        sync_results: what `execute` gives for queries; see `AsyncSession`.
 
     Raises:
         ArgumentTypeError: *bind* is something else.
     """
 
-    def __init__(self, bind: AsyncBind, *, database: str | None = None, info: dict[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        bind: AsyncBind,
+        *,
+        database: str | None = None,
+        info: dict[str, object] | None = None,
+        sync_results: bool = False,
+    ) -> None:
         AwaitingPort(bind, database)  # a bind that does not fit is reported here, not at the first request served
         self._bind: AsyncBind = bind
         self._database = database
         self._info = info
+        self._sync_results = sync_results
 
     def __call__(self) -> AsyncSession:
         """Return a new session."""
-        return AsyncSession(self._bind, database=self._database, info=self._info)
+        return AsyncSession(self._bind, database=self._database, info=self._info, sync_results=self._sync_results)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self._bind).__name__})"

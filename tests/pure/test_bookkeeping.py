@@ -24,7 +24,7 @@ from pydantic import Field as PydanticField
 from mongotic_adapters.bookkeeping import Bookkeeping
 from mongotic_adapters.commands import Update
 from mongotic_adapters.errors import InvalidRequestError, UnmappedInstanceError
-from mongotic_adapters.instance_state import state_of
+from mongotic_adapters.instance_state import InstanceState, state_of
 from mongotic_adapters.mapping import Mapping, mapping_of
 from mongotic_adapters.states import State
 from mongotic_adapters.unit_of_work import plan
@@ -90,7 +90,7 @@ def write(books: Bookkeeping) -> list[tuple[str, Model]]:
             else:
                 if change.replaces is not None:
                     books.removed(change.replaces)
-                books.written(change.instance, change.after)
+                books.written(change.instance, change.after, change.references, change.assigned)
     return done
 
 
@@ -206,51 +206,64 @@ def test_an_instance_is_held_until_the_session_ends(books: Bookkeeping) -> None:
     assert watch() is None
 
 
-def test_a_clean_instance_can_be_let_go(books: Bookkeeping) -> None:
-    user = ann(books)
-    watch = weakref.ref(user)
-    books.let_go_if_clean(user)
-    assert list(books) == [user]
+def in_passing(books: Bookkeeping) -> tuple[User, InstanceState]:
+    """An instance as an iteration meets it."""
+    encoded = bson.encode({"_id": KEY, "name": "Ann", "tags": []})
+    user = books.load(mapping_of(User), (bson.decode(encoded), encoded), {}, in_passing=True)
+    state = state_of(user)
+    assert isinstance(user, User)
+    assert state is not None
+    return user, state
+
+
+def test_a_clean_instance_that_nobody_holds_is_let_go(books: Bookkeeping) -> None:
+    user, state = in_passing(books)
     del user
-    gc.collect()
-    assert watch() is None
+    books.let_go(state)
+    assert state() is None
     assert list(books) == []
     assert books.find(mapping_of(User), KEY) is None
 
 
-def test_a_changed_instance_is_not_let_go(books: Bookkeeping) -> None:
-    user = ann(books)
+def test_a_clean_instance_that_somebody_holds_stays(books: Bookkeeping) -> None:
+    user, state = in_passing(books)
+    books.let_go(state)
     user.name = "Anna"
-    books.let_go_if_clean(user)
     del user
     gc.collect()
     assert [found.name for found in books.dirty if isinstance(found, User)] == ["Anna"]
 
 
-def test_an_instance_let_go_and_read_again_is_held_again(books: Bookkeeping) -> None:
-    user = ann(books)
-    books.let_go_if_clean(user)
-    watch = weakref.ref(user)
+def test_a_changed_instance_is_not_let_go(books: Bookkeeping) -> None:
+    user, state = in_passing(books)
+    user.name = "Anna"
+    del user
+    books.let_go(state)
+    assert [found.name for found in books.dirty if isinstance(found, User)] == ["Anna"]
+
+
+def test_an_instance_that_was_also_asked_for_is_not_let_go(books: Bookkeeping) -> None:
+    user, state = in_passing(books)
     assert ann(books) is user
     del user
-    gc.collect()
-    assert watch() is not None
+    books.let_go(state)
+    assert state() is not None
 
 
-def test_an_instance_let_go_and_deleted_is_held(books: Bookkeeping) -> None:
-    user = ann(books)
-    books.let_go_if_clean(user)
+def test_an_instance_that_was_there_before_is_not_let_go(books: Bookkeeping) -> None:
+    ann(books)
+    user, state = in_passing(books)
+    del user
+    books.let_go(state)
+    assert state() is not None
+
+
+def test_a_marked_instance_is_not_let_go(books: Bookkeeping) -> None:
+    user, state = in_passing(books)
     books.delete(user)
     del user
-    gc.collect()
+    books.let_go(state)
     assert [found.id for found in books.deleted] == [KEY]
-
-
-def test_an_instance_let_go_and_changed_later_is_still_seen(books: Bookkeeping) -> None:
-    user = ann(books)
-    books.let_go_if_clean(user)
-    user.name = "Anna"
-    assert books.dirty == [user]
 
 
 def test_a_new_instance_is_held(books: Bookkeeping) -> None:

@@ -119,17 +119,20 @@ def test_every_inner_name_in_use_is_listed() -> None:
 
 
 def test_every_listed_name_is_in_use() -> None:
-    door = used_names(next(source for source in SOURCES if source.name == DOOR))
-    assert {path.rpartition(".")[2] for path in PRIVATE_NAMES} - door == set()
+    used = {name for source in SOURCES if source.name in (DOOR, "declaration.py") for name in used_names(source)}
+    assert {path.rpartition(".")[2] for path in PRIVATE_NAMES} - used == set()
 
 
 def test_one_file_alone_uses_inner_names() -> None:
-    users = {source.name: sorted(used_of_odmantic(source)) for source in SOURCES if source.name != DOOR}
+    # The metaclass of MongoBaseModel has to name what ODMantic's metaclass leaves on a class.
+    others = [source for source in SOURCES if source.name not in (DOOR, "declaration.py")]
+    users = {source.name: sorted(used_of_odmantic(source)) for source in others}
     assert {name: used for name, used in users.items() if used} == {}
 
 
 def test_other_files_import_documented_modules_alone() -> None:
-    documented = {"odmantic"} | {f"odmantic.{name}" for name in ("bson", "engine", "exceptions", "query", "session")}
+    modules = ("bson", "engine", "exceptions", "field", "index", "model", "query", "session")
+    documented = {"odmantic"} | {f"odmantic.{name}" for name in modules}
     found = {
         (source.name, node.module)
         for source in SOURCES

@@ -36,7 +36,7 @@ def test_no_move_is_both_allowed_and_refused() -> None:
 
 
 def test_the_moves_a_user_makes_are_refused_in_a_sentence_of_their_own() -> None:
-    by_users = {Move.ADD, Move.DELETE, Move.RELEASE}
+    by_users = {Move.ADD, Move.MERGE, Move.DELETE, Move.RELEASE}
     assert {pair for pair in REFUSED if pair[1] in by_users} == set(REFUSALS)
 
 
@@ -64,5 +64,6 @@ def test_what_is_released_is_never_lost_by_a_flush() -> None:
         State.PENDING,
         State.RETURNED,
         State.PERSISTENT,
+        State.MERGED,
         State.MARKED,
     }

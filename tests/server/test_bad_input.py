@@ -13,7 +13,7 @@ import pytest
 from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorClient
 from odmantic import AIOEngine, Model, SyncEngine
-from pymongo import MongoClient
+from pymongo import AsyncMongoClient, MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 
@@ -34,6 +34,7 @@ from mongotic import (
     select,
     update,
 )
+from mongotic.asyncio import AIOEngine as PyMongoEngine
 from mongotic.asyncio import AsyncSession
 from tests.conftest import Backend, CommandLog, Document
 
@@ -193,12 +194,17 @@ async def test_an_operator_the_server_does_not_know(session: AsyncSession) -> No
 
 @pytest.fixture
 async def unreachable(backend: Backend) -> AsyncIterator[Any]:
-    sync: tuple[Any, Any] = (MongoClient, SyncEngine)
-    motor: tuple[Any, Any] = (AsyncIOMotorClient, AIOEngine)
-    client_class, engine_class = sync if backend.name == "sync" else motor
+    kinds: dict[str, tuple[Any, Any]] = {
+        "sync": (MongoClient, SyncEngine),
+        "motor": (AsyncIOMotorClient, AIOEngine),
+        "pymongo": (AsyncMongoClient, PyMongoEngine),
+    }
+    client_class, engine_class = kinds[backend.name]
     client = client_class("mongodb://127.0.0.1:9/", serverSelectionTimeoutMS=150)
     yield engine_class(client, "nowhere")
-    client.close()
+    closing = client.close()
+    if closing is not None:
+        await closing
 
 
 async def test_an_unreachable_server(backend: Backend, unreachable: Any) -> None:

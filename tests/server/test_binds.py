@@ -13,7 +13,7 @@ from pymongo.database import Database
 from pymongo.uri_parser import parse_uri
 
 import mongotic
-from mongotic import ArgumentError, Session, UnboundExecutionError, select, sessionmaker
+from mongotic import ArgumentError, InvalidRequestError, Session, UnboundExecutionError, select, sessionmaker
 from mongotic.asyncio import AsyncSession, async_sessionmaker
 from tests.conftest import Backend, CommandLog, Document
 
@@ -53,10 +53,12 @@ async def test_a_client_is_told_the_database(backend: Backend, raw: Database[Doc
 async def test_a_client_may_have_a_default_database(backend: Backend, raw: Database[Document], server_uri: str) -> None:
     host, port = parse_uri(server_uri)["nodelist"][0]
     uri = f"mongodb://{host}:{port}/{raw.name}?directConnection=true"
-    kind: Any = MongoClient if backend.name == "sync" else AsyncIOMotorClient
+    kind: Any = {"sync": MongoClient, "motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}[backend.name]
     client = kind(uri)
     await _stored(backend.maker(client), User(name="Ann"))
-    client.close()
+    closing = client.close()
+    if closing is not None:
+        await closing
     assert raw["user"].count_documents({}) == 1
 
 
@@ -67,6 +69,53 @@ async def test_a_model_may_name_its_own_database(backend: Backend, raw_client: M
     await _stored(backend.maker(backend.client), Elsewhere(name="Bob"))
     assert sorted(document["name"] for document in own.find()) == ["Ann", "Bob"]
     raw_client.drop_database("mongotic_test_elsewhere")
+
+
+async def test_an_open_odmantic_session_is_joined(backend: Backend, raw: Database[Document]) -> None:
+    if backend.name == "sync":
+        with cast("SyncEngine", backend.engine).session() as opened:
+            await _stored(backend.maker(opened), User(name="Ann"))
+    else:
+        async with cast("AIOEngine", backend.engine).session() as joined:
+            await _stored(backend.maker(joined), User(name="Ann"))
+    assert raw["user"].count_documents({}) == 1
+
+
+async def test_an_open_odmantic_transaction_is_joined_and_its_owner_ends_it(
+    backend: Backend, raw: Database[Document]
+) -> None:
+    seen: list[int] = []
+    if backend.name == "sync":
+        with cast("SyncEngine", backend.engine).transaction() as opened:
+            await _stored(backend.maker(opened), User(name="Ann"))
+            seen.append(raw["user"].count_documents({}))
+            async with backend.maker(opened)() as session:
+                assert await session.scalars(select(User)).count() == 1
+            opened.abort()
+            opened.start()
+            await _stored(backend.maker(opened), User(name="Bob"))
+            opened.commit()
+            opened.start()
+    else:
+        async with cast("AIOEngine", backend.engine).transaction() as joined:
+            await _stored(backend.maker(joined), User(name="Ann"))
+            seen.append(raw["user"].count_documents({}))
+            async with backend.maker(joined)() as session:
+                assert await session.scalars(select(User)).count() == 1
+            await joined.abort()
+            await joined.start()
+            await _stored(backend.maker(joined), User(name="Bob"))
+            await joined.commit()
+            await joined.start()
+    assert seen == [0]
+    assert [document["name"] for document in raw["user"].find()] == ["Bob"]
+
+
+async def test_an_odmantic_session_that_is_not_open_is_refused(backend: Backend, commands: CommandLog) -> None:
+    async with backend.maker(backend.engine.session())() as session:
+        with pytest.raises(InvalidRequestError, match="is not open"):
+            await session.scalars(select(User)).all()
+    assert commands.sent == []
 
 
 async def test_without_any_database_the_error_names_the_four_places(backend: Backend, commands: CommandLog) -> None:
@@ -104,7 +153,7 @@ def test_a_blocking_session_refuses_what_does_not_fit(make: Any, motor_engine: A
         SyncEngine,
     ]
     for bind in others:
-        with pytest.raises(TypeError, match=r"it takes an odmantic.SyncEngine, or a pymongo.MongoClient"):
+        with pytest.raises(TypeError, match=r"it takes an odmantic.SyncEngine, .* or a pymongo.MongoClient"):
             make(bind)
 
 
@@ -112,7 +161,7 @@ def test_a_blocking_session_refuses_what_does_not_fit(make: Any, motor_engine: A
 def test_an_awaiting_session_refuses_what_does_not_fit(make: Any, sync_engine: SyncEngine) -> None:
     others: list[Any] = [sync_engine, untyped_client(sync_engine), "mongodb://localhost", None, AIOEngine]
     for bind in others:
-        with pytest.raises(TypeError, match=r"it takes an odmantic.AIOEngine, or a motor AsyncIOMotorClient"):
+        with pytest.raises(TypeError, match=r"it takes an odmantic.AIOEngine, .* pymongo AsyncMongoClient or motor"):
             make(bind)
 
 

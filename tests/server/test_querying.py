@@ -164,7 +164,8 @@ async def test_iteration_keeps_what_was_changed_and_lets_go_of_the_rest(
                 user.age = 26
 
     await change_bob()
-    assert [held.name for held in session if isinstance(held, User)] == ["Bob"]
+    # Ann came last: the loop's variable held her until its end.
+    assert [held.name for held in session if isinstance(held, User)] == ["Bob", "Ann"]
     await session.commit()
     assert raw["user"].find_one({"name": "Bob"}, {"_id": 0, "years": 1}) == {"years": 26}
 
@@ -176,6 +177,47 @@ async def test_iteration_sees_a_change_made_later_to_an_instance_the_caller_keep
     kept[0].age = 31
     await session.commit()
     assert raw["user"].find_one({"name": "Ann"}, {"_id": 0, "years": 1}) == {"years": 31}
+
+
+async def test_iteration_into_a_list_loses_no_change(session: AsyncSession, raw: Database[Document]) -> None:
+    async def grow_older() -> None:
+        users = [user async for user in session.scalars(select(User))]
+        for user in users:
+            user.age = 99
+
+    await grow_older()
+    await session.commit()
+    assert raw["user"].count_documents({"years": 99}) == 4
+
+
+async def test_iteration_with_a_look_behind_loses_no_change(session: AsyncSession, raw: Database[Document]) -> None:
+    previous = user = None
+    async for user in session.scalars(select(User)):
+        if previous is not None:
+            previous.age = 98
+        previous = user
+    del previous, user
+    await session.commit()
+    assert raw["user"].count_documents({"years": 98}) == 3
+
+
+async def test_iteration_keeps_what_was_there_before(session: AsyncSession, raw: Database[Document]) -> None:
+    await session.scalars(select(User).where(User.name == "Ann")).one()
+    async for _ in session.scalars(select(User)):
+        pass
+    held = [user for user in session if isinstance(user, User) and user.name == "Ann"]
+    held[0].age = 97
+    del held
+    await session.commit()
+    assert raw["user"].count_documents({"years": 97}) == 1
+
+
+async def test_two_large_documents_are_two(session: AsyncSession, raw: Database[Document]) -> None:
+    raw["user"].insert_many([{"name": "x" * 9_000_000, "years": 1} for _ in range(2)])
+    large = select(User).where(User.age == 1)
+    assert len(await session.scalars(large.limit(2)).all()) == 2
+    with pytest.raises(MultipleResultsFound):
+        await session.scalars(large).one()
 
 
 async def test_iteration_can_be_left_early_and_the_session_goes_on(session: AsyncSession) -> None:

@@ -249,11 +249,9 @@ async def test_get_after_a_deletion_is_none_and_lets_go(session: AsyncSession) -
 # -- what execute refuses -----------------------------------------------------------------------------------------
 
 
-async def test_execute_refuses_what_is_no_write_statement(session: AsyncSession, commands: CommandLog) -> None:
-    with pytest.raises(TypeError, match="ask a query with scalars"):
-        await session.execute(select(Book))  # type: ignore[arg-type]  # that is the point
+async def test_execute_refuses_what_is_no_statement(session: AsyncSession, commands: CommandLog) -> None:
     with pytest.raises(TypeError, match="got 'drop'"):
-        await session.execute("drop")  # type: ignore[arg-type]  # that is the point
+        await session.execute("drop")  # type: ignore[call-overload]  # that is the point
     with pytest.raises(TypeError, match="made by select"):
         session.scalars(update(Book))  # type: ignore[arg-type]  # that is the point
     assert commands.sent == []

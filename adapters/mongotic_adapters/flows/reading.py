@@ -11,11 +11,11 @@ from odmantic import Model
 from ..bookkeeping import Bookkeeping
 from ..commands import Read
 from ..compiler import primary_key
-from ..encoding import Document
-from ..errors import MultipleResultsFound, NotFound
+from ..encoding import Document, encode_key
+from ..errors import NotFound
 from ..identity_map import IdentityKey, identity_key, identity_of
-from ..instance_state import References
-from ..mapping import FieldMap, Mapping
+from ..instance_state import InstanceState, References, describe, state_of
+from ..mapping import FieldMap, Mapping, class_mapping
 from ..port import BATCH_DOCUMENTS, Port
 from ..records import Record
 
@@ -31,48 +31,20 @@ async def fetch_all(port: Port, books: Bookkeeping, read: Read) -> list[Model]:
 
 async def fetch_first(port: Port, books: Bookkeeping, read: Read) -> Model | None:
     """Return the first instance, or None: a `find` with limit 1."""
-    found = await fetch_all(port, books, _at_most(read, 1))
+    found = await fetch_all(port, books, limited(read, 1))
     return found[0] if found else None
 
 
-async def fetch_one_or_none(port: Port, books: Bookkeeping, read: Read) -> Model | None:
-    """Return the only instance, or None: a `find` with limit 2.
-
-    Raises:
-        MultipleResultsFound: there is more than one.
-    """
-    records = await port.fetch(_at_most(read, 2)) if read.limit != 0 else []
-    if len(records) > 1:
-        raise MultipleResultsFound(
-            f"more than one {read.mapping.name} fits {read.filter!r}; use first() for any of them"
-        )
-    found = await materialise(port, books, read.mapping, records)
-    return found[0] if found else None
-
-
-async def fetch_one(port: Port, books: Bookkeeping, read: Read) -> Model:
-    """Return the only instance: a `find` with limit 2.
-
-    Raises:
-        NotFound: there is none.
-        MultipleResultsFound: there is more than one.
-    """
-    found = await fetch_one_or_none(port, books, read)
-    if found is None:
-        raise NotFound(f"no {read.mapping.name} fits {read.filter!r}; use one_or_none() if that may be")
-    return found
-
-
-async def count(port: Port, _books: Bookkeeping, read: Read) -> int:
+async def count(port: Port, read: Read) -> int:
     """Return how many documents *read* would give: an `aggregate` with `$match`, `$skip`, `$limit` and a sum."""
     return 0 if read.limit == 0 else await port.count(read)
 
 
-async def exists(port: Port, _books: Bookkeeping, read: Read) -> bool:
+async def exists(port: Port, read: Read) -> bool:
     """Tell whether *read* would give a document: a `find` with limit 1 and nothing but `_id`."""
     if read.limit == 0:
         return False
-    return bool(await port.fetch(replace(_at_most(read, 1), projection={"_id": 1}, sort=())))
+    return bool(await port.fetch(replace(limited(read, 1), projection={"_id": 1}, sort=())))
 
 
 async def get(port: Port, books: Bookkeeping, mapping: Mapping, key: object) -> Model | None:
@@ -90,45 +62,110 @@ async def get(port: Port, books: Bookkeeping, mapping: Mapping, key: object) -> 
     return found
 
 
+async def refresh(port: Port, books: Bookkeeping, instance: object, names: Sequence[str] | None) -> None:
+    """Read the document of an instance again, into the instance: a `find` with limit 1.
+
+    Raises:
+        NotFound: the document is gone.
+    """
+    model = books.expect_reloadable(instance)
+    mapping = class_mapping(type(model))
+    for name in names or ():
+        mapping.field(name, "refresh()")
+    records = await port.fetch(Read(mapping, {"_id": encode_key(model)}, limit=1))
+    if not records:
+        raise NotFound(f"cannot refresh {describe(model)}: its document is gone from the database")
+    references = (await load_references(port, books, mapping, records))[0]
+    books.reload(model, records[0], references, names)
+
+
 async def iterate(port: Port, books: Bookkeeping, read: Read) -> AsyncGenerator[Model, None]:
     """Yield the instances one by one.
 
-    An instance that was not changed by the time the next one is asked for is let go, so that memory does not grow
-    with the result; one that was changed stays with the session, so that no change is lost.
+    An instance that nobody else holds and nobody changed is let go again, so that memory does not grow with the
+    result; one that was changed, or is still in use, stays with the session, so that no change is lost.
     """
     if read.limit == 0:
         return
     batches = port.batches(read, BATCH_DOCUMENTS)
+    previous: InstanceState | None = None
     try:
         async for records in batches:
-            # Not the list itself: it would keep every instance of the batch alive, and needlessly in the books.
-            waiting = await materialise(port, books, read.mapping, records)
+            waiting = await materialise(port, books, read.mapping, records, in_passing=True)
             waiting.reverse()
             while waiting:
                 instance = waiting.pop()
+                state = state_of(instance)
                 yield instance
-                books.let_go_if_clean(instance)
+                # The caller's loop variable holds the last instance until the next one is there: one step late, then.
+                del instance
+                if previous is not None:
+                    books.let_go(previous)
+                previous = state
+        if previous is not None:
+            books.let_go(previous)
     finally:
         await batches.aclose()
 
 
-async def materialise(port: Port, books: Bookkeeping, mapping: Mapping, records: Sequence[Record]) -> list[Model]:
+async def independent(port: Port, read: Read, size: int) -> AsyncGenerator[Model, None]:
+    """Yield the instances one by one, fetched *size* documents at a time, as instances no session holds.
+
+    What they hold in the database is remembered: added to a session later, they are updated.
+    """
+    if read.limit == 0:
+        return
+    batches = port.batches(read, size)
+    try:
+        async for records in batches:
+            # Books of their own give one object for what several documents of a batch refer to.
+            books = Bookkeeping(port.codec)
+            instances = await materialise(port, books, read.mapping, records)
+            books.release_all()
+            instances.reverse()
+            while instances:
+                yield instances.pop()
+    finally:
+        await batches.aclose()
+
+
+async def materialise(
+    port: Port, books: Bookkeeping, mapping: Mapping, records: Sequence[Record], *, in_passing: bool = False
+) -> list[Model]:
     """Return the instances of documents that were read, with everything they refer to.
+
+    Arguments:
+        port: where what they refer to is read.
+        books: the books of the session.
+        mapping: the model.
+        records: the documents.
+        in_passing: they may be let go as soon as nobody else holds them, unless they are changed by then.
 
     Raises:
         DocumentError: a document does not fit the model, or refers to one that does not exist.
     """
     if not mapping.references:
-        return [books.load(mapping, record, {}) for record in records]
+        return [books.load(mapping, record, {}, in_passing=in_passing) for record in records]
+    references = await load_references(port, books, mapping, records, in_passing=in_passing)
+    return [
+        books.load(mapping, record, found, in_passing=in_passing)
+        for record, found in zip(records, references, strict=True)
+    ]
+
+
+async def load_references(
+    port: Port, books: Bookkeeping, mapping: Mapping, records: Sequence[Record], *, in_passing: bool = False
+) -> list[References]:
+    """Return what each document refers to: instances held, and others by one query per referenced model."""
     targets = {
-        field.name: await _load_targets(port, books, cast("Mapping", field.target), field, records)
+        field.name: await _load_targets(port, books, cast("Mapping", field.target), field, records, in_passing)
         for field in mapping.references
     }
-    return [books.load(mapping, record, _references(mapping, targets, record[0])) for record in records]
+    return [_references(mapping, targets, document) for document, _ in records]
 
 
 async def _load_targets(
-    port: Port, books: Bookkeeping, target: Mapping, field: FieldMap, records: Sequence[Record]
+    port: Port, books: Bookkeeping, target: Mapping, field: FieldMap, records: Sequence[Record], in_passing: bool
 ) -> dict[IdentityKey, Model]:
     """Return the instances that *field* of *records* points to: those held, and the others by `$in` queries."""
     loaded: dict[IdentityKey, Model] = {}
@@ -148,7 +185,8 @@ async def _load_targets(
     keys = list(wanted.values())
     for start in range(0, len(keys), REFERENCES_AT_ONCE):
         chunk = keys[start : start + REFERENCES_AT_ONCE]
-        found = await fetch_all(port, books, Read(target, {"_id": {"$in": chunk}}))
+        found_records = await port.fetch(Read(target, {"_id": {"$in": chunk}}))
+        found = await materialise(port, books, target, found_records, in_passing=in_passing)
         loaded.update((identity_of(instance), instance) for instance in found)
     return loaded
 
@@ -163,5 +201,8 @@ def _references(mapping: Mapping, targets: dict[str, dict[IdentityKey, Model]], 
     return found
 
 
-def _at_most(read: Read, limit: int) -> Read:
+def limited(read: Read, limit: int | None) -> Read:
+    """Return *read* for at most *limit* documents; None for as many as it asks for."""
+    if limit is None:
+        return read
     return replace(read, limit=limit if read.limit is None else min(limit, read.limit))

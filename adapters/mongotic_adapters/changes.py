@@ -1,0 +1,202 @@
+"""What one stored instance has that its document has not, and how values pass between the two.
+
+Called by `bookkeeping`, which knows which instances a session holds; nothing here knows a session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import cast
+
+from odmantic import Model
+
+from . import odmantic_internals as odm
+from . import snapshot
+from .encoding import Document, encode_field, is_document
+from .errors import ArgumentError, DocumentError
+from .hydration import hydrate
+from .instance_state import InstanceState, References, describe
+from .mapping import Mapping, class_mapping
+from .records import Record
+from .snapshot import Codec, Difference
+
+
+def unwritten(state: InstanceState, instance: Model, codec: Codec) -> tuple[Difference, bytes]:
+    """Return what *instance* has that the database is not believed to hold, and its snapshot once that is written.
+
+    Raises:
+        ArgumentError: a value cannot be stored.
+    """
+    mapping = class_mapping(type(instance))
+    now = snapshot.take(mapping, instance, codec)
+    if now == state.as_read:
+        return Difference(), now
+    found = snapshot.difference(believed(state, mapping, codec), now, codec)
+    if found.assigned and state.absent:
+        _assign_whole(found, state.absent, snapshot.decode(now, codec))
+    return found, now
+
+
+def is_modified(state: InstanceState, instance: Model, codec: Codec) -> bool:
+    """Tell whether *instance* has values the database is not believed to hold."""
+    try:
+        return bool(unwritten(state, instance, codec)[0])
+    except ArgumentError:  # a value that cannot be stored was put in place; flush will say so
+        return True
+
+
+def believed(state: InstanceState, mapping: Mapping, codec: Codec) -> bytes:
+    """Return the snapshot of a stored instance, made now of what was read if it was not needed before.
+
+    Made of an instance and not of the document itself: a default that stands in for a missing key is no difference.
+    """
+    if state.snapshot is None:
+        as_read = snapshot.decode(cast("bytes", state.as_read), codec)
+        remember_read(state, mapping, hydrate(mapping, as_read, state.references), as_read, codec)
+    return cast("bytes", state.snapshot)
+
+
+def remember_read(state: InstanceState, mapping: Mapping, instance: Model, as_read: Document, codec: Codec) -> None:
+    """Take the snapshot of an instance that was just made of a document."""
+    state.snapshot = snapshot.take(mapping, instance, codec)
+    state.absent = frozenset(_absent(snapshot.decode(state.snapshot, codec), as_read, ""))
+
+
+def renew(state: InstanceState, held: Model, record: Record, references: References, codec: Codec) -> None:
+    """Give *held* the values of its document as it was read again, where it has no unwritten change.
+
+    Raises:
+        DocumentError: the document does not fit the model; *held* is as it was.
+    """
+    mapping = class_mapping(type(held))
+    fresh = hydrate(mapping, record[0], references)
+    mine = _unwritten_keys(state, held, codec)
+    earlier = snapshot.decode(believed(state, mapping, codec), codec)
+    was_absent = state.absent
+    remember_read(state, mapping, fresh, record[0], codec)
+    read = snapshot.decode(cast("bytes", state.snapshot), codec)
+    # Containers that did not change stay the same objects: the caller may hold them.
+    theirs = _differing(earlier, read)
+    take_over(mapping, held, fresh, lambda key: key in theirs and key not in mine)
+    if mine:
+        # A field with an unwritten change keeps its baseline too: only what the user changed in it will be written.
+        kept = replaced(read, earlier, mine)
+        state.snapshot = snapshot.encode_document(kept, codec, describe(held))
+        state.absent = frozenset(
+            path for path in (*state.absent, *was_absent) if (path in was_absent) == (_root(path) in mine)
+        )
+    state.as_read = None if mine else record[1]
+    state.references = {**references, **{name: target for name, target in state.references.items() if name in mine}}
+
+
+def restore(state: InstanceState, instance: Model, codec: Codec) -> None:
+    """Set the fields of *instance* back to what the database is believed to hold."""
+    mapping = class_mapping(type(instance))
+    earlier = snapshot.decode(believed(state, mapping, codec), codec)
+    now = _encodable(mapping, instance, codec)
+    changed = {key for key in earlier if key not in now or not snapshot.same(earlier[key], now[key])}
+    changed |= {key for key in now if key not in earlier and key not in mapping.by_key}
+    if not changed:
+        return
+    # The snapshot of an instance that ODMantic loaded lacks what mongotic has not seen: that stays as it is.
+    unseen = {key: value for key, value in now.items() if key in mapping.by_key}
+    try:
+        source = hydrate(mapping, {**unseen, **earlier}, state.references)
+    except DocumentError:  # what it lacks cannot be told from the instance either
+        return
+    take_over(mapping, instance, source, changed.__contains__)
+    odm.mark_assigned(instance, set())
+
+
+def take_over(mapping: Mapping, instance: Model, source: Model, wanted: Callable[[str], bool]) -> None:
+    """Give *instance* the values of *source* under every *wanted* key, past the validators they went through
+    already."""
+    for name, field in mapping.fields.items():
+        if wanted(field.key):
+            instance.__dict__[name] = source.__dict__[name]
+    own, other = instance.__pydantic_extra__, source.__pydantic_extra__
+    if own is not None and other is not None:
+        for key in filter(wanted, {**own, **other}):
+            if key in other:
+                own[key] = other[key]
+            else:
+                del own[key]
+
+
+def replaced(document: Document, source: Document, keys: Iterable[str]) -> Document:
+    """Return *document* with what *source* has, or has not, under *keys*."""
+    wanted = set(keys)
+    kept = {key: value for key, value in document.items() if key not in wanted}
+    return kept | {key: value for key, value in source.items() if key in wanted}
+
+
+def _unwritten_keys(state: InstanceState, instance: Model, codec: Codec) -> set[str]:
+    """Return the document's keys under which *instance* has unwritten changes, values that cannot be stored
+    included."""
+    try:
+        return unwritten(state, instance, codec)[0].top_level_keys()
+    except ArgumentError:
+        mapping = class_mapping(type(instance))
+        earlier = snapshot.decode(believed(state, mapping, codec), codec)
+        now = _encodable(mapping, instance, codec)
+        return _differing(earlier, now)
+
+
+def _differing(one: Document, other: Document) -> set[str]:
+    """Return the outermost keys under which two documents differ."""
+    return {
+        key for key in {**one, **other} if key not in one or key not in other or not snapshot.same(one[key], other[key])
+    }
+
+
+def _encodable(mapping: Mapping, instance: Model, codec: Codec) -> Document:
+    """Return the document of *instance* without the fields that cannot be stored."""
+    try:
+        return snapshot.decode(snapshot.take(mapping, instance, codec), codec)
+    except ArgumentError:
+        parts = (_encodable_field(mapping, instance, name, codec) for name in mapping.fields)
+        return {key: value for part in parts for key, value in part.items()}
+
+
+def _encodable_field(mapping: Mapping, instance: Model, name: str, codec: Codec) -> Document:
+    field = mapping.fields[name]
+    try:
+        part = {field.key: encode_field(field, instance.__dict__[name])}
+        return snapshot.decode(snapshot.encode_document(part, codec, mapping.name), codec)
+    except (ArgumentError, RecursionError):
+        return {}
+
+
+def _absent(encoded: Document, stored: Document, prefix: str) -> Iterable[str]:
+    """Yield the paths of embedded documents that stand only for defaults: the stored document lacks them."""
+    for key, value in encoded.items():
+        if is_document(value):
+            inner = stored.get(key)
+            if key not in stored:
+                yield f"{prefix}{key}"
+            elif is_document(inner):
+                yield from _absent(value, inner, f"{prefix}{key}.")
+
+
+def _assign_whole(found: Difference, absent: frozenset[str], now: Document) -> None:
+    """Assign embedded documents whole that the stored document lacks: a path into one would store a fragment of it."""
+    for path in list(found.assigned):
+        steps = path.split(".")
+        for depth in range(1, len(steps)):
+            parent = ".".join(steps[:depth])
+            if parent in absent:
+                del found.assigned[path]
+                found.assigned[parent] = _at(now, steps[:depth])
+                found.created.append(parent)
+                found.removed = [removed for removed in found.removed if not removed.startswith(f"{parent}.")]
+                break
+
+
+def _at(document: Document, steps: list[str]) -> object:
+    for step in steps[:-1]:
+        document = cast("Document", document[step])
+    return document[steps[-1]]
+
+
+def _root(path: str) -> str:
+    return path.partition(".")[0]

@@ -1,0 +1,336 @@
+"""Columns: the fields of a model as statements see them, and the conditions made of them.
+
+A `Column` stands for the class attribute of a field, `User.age`, with all operators; the facade's `col()` and
+`MongoBaseModel` make them. It is ODMantic's `FieldProxy` too, and a condition is ODMantic's `QueryExpression`, so
+that both can be given to ODMantic's engine as well as to a statement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast, get_args, get_origin
+
+import bson
+from odmantic import Model
+from pydantic import BaseModel
+
+from . import odmantic_internals as odm
+from .encoding import Document, encode_operand
+from .errors import ArgumentError, ArgumentTypeError
+from .mapping import FieldMap, Shape, class_mapping, mapping_of
+from .mapping import Mapping as Mapped
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+
+    class _Proxy:
+        """Nothing: what ODMantic's proxy shows of itself would make every attribute Any."""
+else:
+    _Proxy = odm.FieldProxy
+
+
+class Expression(odm.QueryExpression):
+    """A condition on the documents of one model.
+
+    Attributes:
+        mapping: the model.
+    """
+
+    def __init__(self, mapping: Mapped | None, condition: Document) -> None:
+        super().__init__(condition)
+        self.mapping = mapping
+
+    def __and__(self, other: odm.QueryExpression) -> Expression:
+        return combined("$and", [self, other])
+
+    def __or__(self, other: odm.QueryExpression) -> Expression:  # type: ignore[override]  # dict's | means a union
+        return combined("$or", [self, other])
+
+    def __invert__(self) -> Expression:
+        return combined("$nor", [self])
+
+    def __bool__(self) -> NoReturn:
+        raise ArgumentTypeError(
+            "a condition is neither true nor false: combine conditions with and_(), or_() and not_(), or with &, | and "
+            "~, not with the words and, or, not"
+        )
+
+
+def combined(operator: str, conditions: Iterable[Mapping[str, object]]) -> Expression:
+    """Return the condition that joins others by `$and`, `$or` or `$nor`."""
+    # Of several models: the statement that gets it compares each part with its own.
+    return Expression(None, {operator: list(conditions)})
+
+
+class Column(_Proxy, Generic[T]):
+    """A field of a model, in a statement: `col(User.age)`, or `User.age` itself on a `MongoBaseModel`.
+
+    Comparison is MongoDB's: `!=` and `not_in` also match documents in which the field is null or missing.
+    The fields of an embedded model are its attributes (`col(User.address).city`), also through a list
+    (`col(Order.items).sku`); where a field has the name of a method, the field is meant, and `Column.size(column, 2)`
+    is the method.
+
+    Attributes are for mongotic alone:
+        mapping_: the model.
+        key_: the dotted path in the document.
+        type_: the annotated type.
+    """
+
+    __slots__ = ("_children", "field_", "key_", "mapping_", "type_")
+
+    def __init__(self, mapping: Mapped, key: str, annotation: object, field: FieldMap | None) -> None:
+        self.mapping_ = mapping
+        self.key_ = key
+        self.type_ = annotation
+        self.field_ = field
+        if not TYPE_CHECKING and field is not None:
+            object.__setattr__(self, "parent", None)
+            object.__setattr__(self, "field", field.source)
+
+    def __getattribute__(self, name: str) -> Any:  # a column of a type that only the embedded model knows
+        if not name.startswith("_") and not name.endswith("_"):
+            child = _child(self, name)
+            if child is not None:
+                return child
+        return object.__getattribute__(self, name)
+
+    def __getattr__(self, name: str) -> Column[Any]:  # reached when there is no such field and no such method
+        raise AttributeError(f"{_named(self)} has no field {name!r}")
+
+    # -- comparison ----------------------------------------------------------------------------------------------
+
+    def __eq__(self, other: T | Column[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
+        return _compared(self, "$eq", other)
+
+    def __ne__(self, other: T | Column[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
+        return _compared(self, "$ne", other)
+
+    def __gt__(self, other: T | Column[T]) -> Expression:
+        return _compared(self, "$gt", other)
+
+    def __ge__(self, other: T | Column[T]) -> Expression:
+        return _compared(self, "$gte", other)
+
+    def __lt__(self, other: T | Column[T]) -> Expression:
+        return _compared(self, "$lt", other)
+
+    def __le__(self, other: T | Column[T]) -> Expression:
+        return _compared(self, "$lte", other)
+
+    __hash__ = object.__hash__
+
+    def in_(self, values: Iterable[T | None]) -> Expression:
+        """Fit documents in which the field has one of *values*: `$in`."""
+        return _condition(self, "$in", _several(self, "in_", values))
+
+    def not_in(self, values: Iterable[T | None]) -> Expression:
+        """Fit documents in which the field has none of *values*, or is missing: `$nin`."""
+        return _condition(self, "$nin", _several(self, "not_in", values))
+
+    def is_(self, value: T | None) -> Expression:
+        """The same as `==`; `is_(None)` fits documents in which the field is null or missing."""
+        return _compared(self, "$eq", value)
+
+    def is_not(self, value: T | None) -> Expression:
+        """The same as `!=`; `is_not(None)` fits documents in which the field is there and not null."""
+        return _compared(self, "$ne", value)
+
+    def between(self, low: T, high: T) -> Expression:
+        """Fit documents in which the field is from *low* to *high*, both included: `$gte` and `$lte`."""
+        return Expression(self.mapping_, {self.key_: {"$gte": _operand(self, low), "$lte": _operand(self, high)}})
+
+    # -- text ----------------------------------------------------------------------------------------------------
+
+    def like(self, pattern: str) -> Expression:
+        """Fit texts like *pattern*, in which `%` stands for any text and `_` for any one character: `$regex`."""
+        return _matched(self, _like(_text(self, "like", pattern)), "s")
+
+    def ilike(self, pattern: str) -> Expression:
+        """The same as `like`, upper and lower case alike; no index helps it."""
+        return _matched(self, _like(_text(self, "ilike", pattern)), "is")
+
+    def contains(self, part: object) -> Expression:
+        """Fit texts that contain *part* literally (`$regex`), or lists that have it as an element (`$eq`)."""
+        if _is_list(self.type_):
+            return _condition(self, "$eq", encode_operand(part))
+        return _matched(self, re.escape(_text(self, "contains", part)), "s")
+
+    def startswith(self, part: str) -> Expression:
+        """Fit texts that begin with *part* literally: `$regex`; an index on the field helps it."""
+        return _matched(self, "^" + re.escape(_text(self, "startswith", part)), "s")
+
+    def endswith(self, part: str) -> Expression:
+        """Fit texts that end with *part* literally: `$regex`."""
+        return _matched(self, re.escape(_text(self, "endswith", part)) + r"\z", "s")
+
+    # -- order ---------------------------------------------------------------------------------------------------
+
+    def asc(self) -> odm.SortExpression:
+        """Sort by the field, smallest first."""
+        return odm.SortExpression({self.key_: 1})
+
+    def desc(self) -> odm.SortExpression:
+        """Sort by the field, largest first."""
+        return odm.SortExpression({self.key_: -1})
+
+    def __neg__(self) -> odm.SortExpression:
+        return self.desc()
+
+    # -- for ODMantic --------------------------------------------------------------------------------------------
+
+    def _get_key_name(self) -> str:
+        """What ODMantic asks its proxies for: `+User.age` is the key."""
+        return self.key_
+
+    # ODMantic's names for the operators; its functions and engines call them.
+    eq, ne, gt, gte, lt, lte = __eq__, __ne__, __gt__, __ge__, __lt__, __le__
+
+    def match(self, pattern: str | re.Pattern[str]) -> Expression:
+        """Fit texts in which the regular expression *pattern* is found; ODMantic's name for it."""
+        return Expression(self.mapping_, {self.key_: re.compile(pattern)})
+
+    def __bool__(self) -> NoReturn:
+        raise ArgumentTypeError(
+            f"{_named(self)} is a field and neither true nor false: write {_named(self)} == True, say"
+        )
+
+    def __iter__(self) -> Iterator[NoReturn]:
+        raise ArgumentTypeError(f"{_named(self)} is a field; there is nothing to iterate over")
+
+    def __repr__(self) -> str:
+        return f"<Column {_named(self)}>"
+
+
+# -- making them --------------------------------------------------------------------------------------------------
+
+
+def column_of(attribute: object) -> Column[Any]:
+    """Return the column a class attribute such as `User.address.city` stands for.
+
+    Raises:
+        ArgumentTypeError: it is no field of a model class.
+    """
+    if isinstance(attribute, Column):
+        return cast("Column[Any]", attribute)  # type: ignore[redundant-cast]  # not to pyright
+    if not isinstance(attribute, odm.FieldProxy):
+        raise ArgumentTypeError(f"expected a field of a model class, User.name say, got {attribute!r}")
+    path = odm.proxy_path(attribute)
+    mapping = mapping_of(odm.owner_of(path[0]))
+    column = top_level(mapping, next(field for field in mapping.fields.values() if field.source is path[0]))
+    for step in path[1:]:
+        owner = cast("FieldMap", column.field_).target
+        names = [field.name for field in cast("Mapped", owner).fields.values() if field.source is step]
+        column = cast("Column[Any]", _child(column, names[0]))
+    return column
+
+
+def top_level(mapping: Mapped, field: FieldMap) -> Column[Any]:
+    """Return the column of a field of a model."""
+    return Column(mapping, field.key, mapping.model.model_fields[field.name].annotation, field)
+
+
+def _child(column: Column[Any], name: str) -> Column[Any] | None:
+    """Return the column of a field of the embedded model *column* holds, or None."""
+    field: FieldMap | None = object.__getattribute__(column, "field_")
+    mapping: Mapped = object.__getattribute__(column, "mapping_")
+    key: str = object.__getattribute__(column, "key_")
+    if field is not None and field.target is not None:
+        if field.shape is Shape.REFERENCE:
+            if name in field.target.fields:
+                raise NotImplementedError(
+                    f"{mapping.name}.{field.name} is a reference; ask for its targets first, "
+                    f"select({field.target.name}).where(...), and then for {mapping.name}.{field.name} == target"
+                )
+            return None
+        inner = field.target.fields.get(name)
+        if inner is None:
+            return None
+        owner = field.target.model
+        return Column(mapping, f"{key}.{inner.key}", owner.model_fields[name].annotation, inner)
+    # A plain Pydantic model, which ODMantic stores by the names of its fields.
+    plain = plain_model(object.__getattribute__(column, "type_"))
+    if plain is None or name not in plain.model_fields:
+        return None
+    return Column(mapping, f"{key}.{name}", plain.model_fields[name].annotation, None)
+
+
+def plain_model(annotation: object) -> type[BaseModel] | None:
+    """Return the Pydantic model in an annotation such as `list[Item] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := plain_model(part)) is not None), None)
+
+
+# -- operands -----------------------------------------------------------------------------------------------------
+
+
+def _compared(column: Column[Any], operator: str, other: object) -> Expression:
+    if isinstance(other, odm.FieldProxy):
+        right = column_of(other)
+        if right.mapping_ is not column.mapping_:
+            raise ArgumentError(f"{_named(column)} cannot be compared with {_named(right)}, a field of another model")
+        return Expression(column.mapping_, {"$expr": {operator: [f"${column.key_}", f"${right.key_}"]}})
+    return _condition(column, operator, _operand(column, other))
+
+
+def _condition(column: Column[Any], operator: str, operand: object) -> Expression:
+    return Expression(column.mapping_, {column.key_: {operator: operand}})
+
+
+def _operand(column: Column[Any], value: object) -> object:
+    """Return a value encoded; the string of an ObjectId is one where the field holds such."""
+    if isinstance(value, str) and _is_object_id(column):
+        if not bson.ObjectId.is_valid(value):
+            raise ArgumentError(f"{_named(column)} holds ObjectIds, and {value!r} is none (24 hexadecimal digits)")
+        return bson.ObjectId(value)
+    return encode_operand(value)
+
+
+def _several(column: Column[Any], method: str, values: object) -> list[object]:
+    if isinstance(values, (str, bytes, Mapping, BaseModel)) or not isinstance(values, Iterable):
+        raise ArgumentTypeError(f"{_named(column)}.{method}() takes a list of values, got {values!r}")
+    return [_operand(column, value) for value in cast("Iterable[object]", values)]
+
+
+def _text(column: Column[Any], method: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ArgumentTypeError(f"{_named(column)}.{method}() takes text, got {value!r}")
+    return value
+
+
+def _matched(column: Column[Any], pattern: str, options: str) -> Expression:
+    if "\0" in pattern:
+        raise ArgumentError(f"{_named(column)}: a pattern cannot contain a NUL character")
+    return Expression(column.mapping_, {column.key_: {"$regex": pattern, "$options": options}})
+
+
+def _like(pattern: str) -> str:
+    wild = {"%": ".*", "_": "."}
+    body = "".join(wild.get(character) or re.escape(character) for character in pattern)
+    # Without the end, a prefix pattern can use an index.
+    return f"^{body[:-2]}" if body.endswith(".*") and pattern.endswith("%") else rf"^{body}\z"
+
+
+def _is_object_id(column: Column[Any]) -> bool:
+    field = column.field_
+    annotation = column.type_
+    if field is not None and field.shape is Shape.REFERENCE:
+        target = cast("Mapped", field.target)
+        annotation = target.model.model_fields[target.primary].annotation
+    return any(
+        isinstance(part, type) and issubclass(part, bson.ObjectId) for part in (annotation, *get_args(annotation))
+    )
+
+
+def _is_list(annotation: object) -> bool:
+    parts = (annotation, *get_args(annotation))
+    return any((get_origin(part) or part) in (list, set, frozenset, tuple) for part in parts)
+
+
+def _named(column: Column[Any]) -> str:
+    return f"{column.mapping_.name}.{column.key_}"
+
+
+__all__ = ["Column", "Expression", "Model", "class_mapping", "column_of", "combined", "plain_model", "top_level"]

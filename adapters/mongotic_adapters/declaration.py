@@ -1,0 +1,155 @@
+"""Turns a model declared the way of mongotic 0.5 into one that ODMantic understands.
+
+Used by `mongotic.model.MongoBaseModel`, whose metaclass this is.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from contextvars import ContextVar
+from typing import Any, cast
+
+import odmantic
+from odmantic import Model, ObjectId
+from odmantic.field import ODMFieldInfo
+from odmantic.index import Index, ODMBaseIndex
+from odmantic.model import ModelMetaclass
+from pydantic import BaseModel, Field
+from pydantic.fields import FieldInfo
+from typing_extensions import dataclass_transform
+
+from . import odmantic_internals as odm
+from .columns import top_level
+from .mapping import class_mapping
+
+SPARE_PRIMARY = "document_id"
+"""What the primary field is called in a model that uses the name `id` for a field of its own."""
+
+_hidden_bases: ContextVar[tuple[type, ...]] = ContextVar("_hidden_bases", default=())
+
+
+class Declared:
+    """What a class declares: annotations and defaults, inherited ones first.
+
+    ODMantic looks at the class's own body only, so a subclass is given everything its bases declare as if it were its
+    own.
+    """
+
+    def __init__(self, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+        self.annotations: dict[str, object] = {}
+        self.defaults: dict[str, object] = {}
+        for base in reversed(bases):
+            inherited = cast("Declared | None", getattr(base, "__declared__", None))
+            if inherited is not None:
+                self.annotations |= inherited.annotations
+                self.defaults |= inherited.defaults
+        own = odm.resolved_annotations(namespace)
+        for name, annotation in own.items():
+            if odm.is_field(name, annotation, namespace.get(name)):
+                self.annotations[name] = annotation
+                self.defaults.pop(name, None)
+                if name in namespace:
+                    self.defaults[name] = namespace[name]
+        self._own = own
+
+    def write_to(self, namespace: dict[str, Any]) -> None:
+        """Put everything into the body of a class, in the form ODMantic takes."""
+        annotations = {**self.annotations, **self._own}
+        defaults = {name: _for_odmantic(default) for name, default in self.defaults.items()}
+        if not any(isinstance(value, ODMFieldInfo) and value.primary_field for value in defaults.values()):
+            name = SPARE_PRIMARY if "id" in self.annotations else "id"
+            annotations[name] = ObjectId
+            defaults[name] = odmantic.Field(primary_field=True, default_factory=ObjectId)
+        namespace["__annotations__"] = annotations
+        namespace.update(defaults)
+
+
+def _for_odmantic(default: object) -> object:
+    """Return a default as ODMantic takes it: it refuses Pydantic's own `Field`."""
+    if isinstance(default, FieldInfo):
+        return ODMFieldInfo(
+            pydantic_field_info=copy.copy(default), primary_field=False, key_name=None, index=False, unique=False
+        )
+    return copy.copy(default) if isinstance(default, ODMFieldInfo) else default
+
+
+class IndexList(list["odm.IndexModel | Index | ODMBaseIndex"]):
+    """The indexes of a model: a list, as in mongotic 0.5; called, what ODMantic asks its models for."""
+
+    def __init__(self, model: type[Model], given: Iterable[odm.IndexModel | Index | ODMBaseIndex]) -> None:
+        super().__init__(given)
+        self._model = model
+
+    def __call__(self) -> tuple[ODMBaseIndex | odm.IndexModel, ...]:
+        """Return the declared indexes and those of the fields (`Field(unique=True)`)."""
+        own = [index.to_odm_index() if isinstance(index, Index) else index for index in self]
+        return (*odm.field_indexes(self._model), *own)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(Field, odmantic.Field))
+class MongoModelMetaclass(ModelMetaclass):
+    """Turns a declaration of mongotic 0.5 into one of ODMantic."""
+
+    @property
+    def __pydantic_model__(cls) -> type[BaseModel]:
+        """ODMantic's plain Pydantic twin of the class.
+
+        ODMantic puts it in the place of a base that has one, for what FastAPI does; a subclass would then be no
+        ODMantic model any more. So a base has none while a class is derived from it.
+        """
+        if any(cls is hidden for hidden in _hidden_bases.get()) or "__pure_model__" not in vars(cls):
+            raise AttributeError("__pydantic_model__")
+        return cast("type[BaseModel]", vars(cls)["__pure_model__"])
+
+    @__pydantic_model__.setter
+    def __pydantic_model__(cls, twin: type[BaseModel]) -> None:
+        type.__setattr__(cls, "__pure_model__", twin)
+
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
+    ) -> Any:  # as Pydantic's
+        declared = Declared(bases, namespace)
+        declared.write_to(namespace)
+        indexes: object = namespace.pop("__indexes__", None)
+        namespace.pop("_id", None)
+        table = namespace.get("__tablename__") or _inherited(bases, "__tablename__")
+        if table:
+            namespace["model_config"] = {**namespace.get("model_config", {}), "collection": table}
+        hidden = _hidden_bases.set(bases)
+        try:
+            # ODMantic leaves the types of its metaclass open.
+            made = cast("type[Model]", cast("Any", ModelMetaclass).__new__(cls, name, bases, namespace, **options))
+        finally:
+            _hidden_bases.reset(hidden)
+        if indexes is None:
+            indexes = next(filter(_is_index_list, (getattr(base, "__indexes__", None) for base in bases)), ())
+        type.__setattr__(made, "__indexes__", IndexList(made, cast("Iterable[odm.IndexModel]", indexes)))
+        type.__setattr__(made, "__tablename__", table or "")  # empty: `mapping` reports it when it is needed
+        for field in odm.odm_fields(made):
+            type.__delattr__(made, field)  # ODMantic's proxy; `__getattr__` gives a column
+        type.__setattr__(made, "__declared__", declared)
+        return made
+
+    def __getattr__(cls, name: str) -> Any:  # as Pydantic's  # pyright: ignore[reportSelfClsParameterName]  # a metaclass
+        if cls._has_columns() and name in cast("dict[str, object]", vars(cls)["__odm_fields__"]):
+            if not vars(cls)["__tablename__"]:
+                raise AttributeError(f"{name!r}: the class has no __tablename__; ask a class that has one")
+            mapping = class_mapping(cast("type[Model]", cls))
+            return top_level(mapping, mapping.fields[name])
+        return cast("Any", ModelMetaclass).__getattr__(cls, name)
+
+    def _has_columns(cls) -> bool:  # pyright: ignore[reportSelfClsParameterName]  # a metaclass
+        """Tell whether the class is finished, and no class is just being derived from it.
+
+        Pydantic looks for class attributes while it makes a class: its own would be defaults, a base's be shadowed.
+        """
+        return "__declared__" in vars(cls) and not any(cls is hidden for hidden in _hidden_bases.get())
+
+
+def _is_index_list(value: object) -> bool:
+    return isinstance(value, IndexList)
+
+
+def _inherited(bases: tuple[type, ...], name: str) -> Any:  # of whatever type the user gave
+    return next((value for base in bases if (value := getattr(base, name, None))), None)

@@ -1,0 +1,122 @@
+"""The columns of a query: what is fetched for them, and the rows made of it.
+
+Made by the facade's `select()`, once per statement; everything that can be found out before there are documents is
+found out then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from .column_path import Path
+from .column_reader import ColumnReader
+from .columns import Column
+from .encoding import Document
+from .errors import ArgumentError, DocumentError
+from .rows import Row, new_row, row_class
+from .values_validator import Values
+
+Extract = Callable[[Sequence[Document]], list[Values]]
+"""From documents to columns of values."""
+
+
+class Projection:
+    """The columns of one query.
+
+    Arguments:
+        columns: at least one; all of one model.
+
+    Attributes:
+        mapping: the model.
+        readers: the columns.
+        names: what each is called in a row.
+        keys: the projection for `find`: just these keys.
+
+    Raises:
+        ArgumentError: the columns are of several models, or one is there twice.
+    """
+
+    def __init__(self, columns: Sequence[Column[Any]]) -> None:
+        self.readers = [ColumnReader(column) for column in columns]
+        self.mapping = self.readers[0].mapping
+        self._expect_one_model()
+        paths = tuple(reader.dotted for reader in self.readers)
+        self.names = _names([reader.path for reader in self.readers])
+        self.keys = _keys([reader.key for reader in self.readers])
+        self._row = partial(new_row, row_class(self.names, paths))
+
+    def rows(self, documents: Sequence[Document]) -> list[Row[Any]]:
+        """Return the row of each document.
+
+        Raises:
+            DocumentError: a value does not fit its field.
+        """
+        return list(map(self._row, zip(*self._columns(documents, self._values), strict=True)))
+
+    def firsts(self, documents: Sequence[Document]) -> Values:
+        """Return the value of the first column in each document; see `rows`."""
+        return self._columns(documents, self._values)[0]
+
+    def computed_rows(self, documents: Sequence[Document]) -> list[Row[Any]]:
+        """Return the rows of documents that hold each column's value under its position; see `rows`."""
+        return list(map(self._row, zip(*self._columns(documents, self._computed), strict=True)))
+
+    def computed_firsts(self, documents: Sequence[Document]) -> Values:
+        """Return the values of the first column of such documents; see `rows`."""
+        return self._columns(documents, self._computed)[0]
+
+    def _values(self, documents: Sequence[Document]) -> list[Values]:
+        return [reader.values(documents) for reader in self.readers]
+
+    def _computed(self, documents: Sequence[Document]) -> list[Values]:
+        return [reader.computed(documents, str(index)) for index, reader in enumerate(self.readers)]
+
+    def _columns(self, documents: Sequence[Document], extract: Extract) -> list[Values]:
+        try:
+            return extract(documents)
+        except ValidationError as error:
+            raise self._explained(documents, extract, error) from None
+
+    def _explained(self, documents: Sequence[Document], extract: Extract, error: ValidationError) -> DocumentError:
+        """Return the error for the first document that does not fit; its key is known if it was selected."""
+        for document in documents:
+            try:
+                extract([document])
+            except ValidationError as found:
+                return DocumentError(document.get("_id"), self.mapping.document_model, found)
+        return DocumentError(None, self.mapping.document_model, error)
+
+    def _expect_one_model(self) -> None:
+        for reader in self.readers:
+            if reader.mapping is not self.mapping:
+                first, other = self.mapping.name, reader.mapping.name
+                raise ArgumentError(
+                    f"select(): {first}.{self.readers[0].dotted} and {other}.{reader.dotted} are of two models; ask a "
+                    f"query of its own for each: select({first}.{self.readers[0].dotted}) and "
+                    f"select({other}.{reader.dotted})"
+                )
+
+
+def _names(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return what the columns are called: by the field's name, or by the whole path where that is not enough."""
+    last = Counter(path[-1].name for path in paths)
+    long = ["_".join(step.name for step in path) for path in paths]
+    names = tuple(whole if last[path[-1].name] > 1 else path[-1].name for path, whole in zip(paths, long, strict=True))
+    for name, number in Counter(names).items():
+        if number > 1:
+            raise ArgumentError(f"select(): two columns would be called {name!r}; select each column once")
+    return names
+
+
+def _keys(keys: Sequence[str]) -> Document:
+    """Return the projection that gives the keys; MongoDB refuses a key together with one inside of it."""
+    wanted = [key for key in keys if not any(key.startswith(f"{other}.") for other in keys)]
+    projection = cast("Document", dict.fromkeys(wanted, 1))
+    if not any(key.partition(".")[0] == "_id" for key in keys):
+        projection["_id"] = 0
+    return projection

@@ -1,0 +1,127 @@
+"""One validator per column that takes the values of many documents at once, as a list.
+
+Asked by `column_reader`.  It is made of the field's part of its class's own pydantic-core schema, so that a value is
+what an instance would hold: types, constraints, the class's configuration and its `field_validator`s.  A validator of
+the whole model is not called, for there is no whole model; `info.data` is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from types import NoneType
+from typing import cast
+
+import bson
+from pydantic import BaseModel, ValidationError
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
+
+from . import odmantic_internals as odm
+
+Schema = dict[str, object]
+Values = list[object]
+ValuesValidator = Callable[[Values], Values]
+
+_PLAIN_TYPES: dict[object, type] = {"str": str, "int": int, "float": float, "bool": bool, "none": NoneType}
+
+
+@lru_cache(maxsize=4096)
+def values_validator(owner: type[BaseModel], name: str) -> ValuesValidator:
+    """Return a function that makes what lies in documents into what the field holds, for many documents at once.
+
+    It raises `pydantic.ValidationError` for the first value that does not fit.
+
+    Arguments:
+        owner: the model class.
+        name: the field.
+    """
+    schema, config, definitions = _field_schema(owner, name)
+    plain = _plain_types(schema, config)
+    # Nothing but a dict takes the class's configuration; it also is the empty `info.data` that validators may ask for.
+    whole: Schema = {
+        "type": "typed-dict",
+        "fields": {"": {"type": "typed-dict-field", "schema": {"type": "list", "items_schema": schema}}},
+        "config": config,
+    }
+    if definitions:
+        whole = {"type": "definitions", "schema": whole, "definitions": definitions}
+    validate = odm.build_validator(cast("CoreSchema", whole)).validate_python
+
+    def validated(values: Values) -> Values:
+        if plain and plain.issuperset(map(type, values)):
+            return values  # most columns: validation would return the very same objects
+        try:
+            return cast("dict[str, Values]", validate({"": values}))[""]
+        except ValidationError as error:
+            raise _of_one_value(error, owner, name) from None
+
+    return validated
+
+
+def wrong_shape(owner: type[BaseModel], name: str, expected: str, value: object) -> ValidationError:
+    """Return the error for a value that cannot be read on: something else than a document, say."""
+    detail = PydanticCustomError("wrong_shape", "Input should be {expected}", {"expected": expected})
+    return ValidationError.from_exception_data(
+        owner.__name__, [InitErrorDetails(type=detail, loc=(name,), input=value)]
+    )
+
+
+def _field_schema(owner: type[BaseModel], name: str) -> tuple[Schema, Schema, list[Schema]]:
+    """Return the schema of a field, the configuration of its class, and the definitions both refer to."""
+    node = cast("Schema", owner.__pydantic_core_schema__)
+    config: Schema = {}
+    definitions: list[Schema] = []
+    while node["type"] != "model-fields":
+        if node["type"] == "definitions":
+            definitions += cast("list[Schema]", node["definitions"])
+        elif node["type"] == "model":
+            config = cast("Schema", node.get("config") or {})
+        if node["type"] == "definition-ref":
+            reference = node["schema_ref"]
+            node = next(definition for definition in definitions if definition.get("ref") == reference)
+        else:
+            node = cast("Schema", node["schema"])
+    field = cast("dict[str, Schema]", node["fields"])[name]
+    schema = cast("Schema", field["schema"])
+    while schema["type"] == "default":  # of a missing key, which is not validated
+        schema = cast("Schema", schema["schema"])
+    return schema, config, definitions
+
+
+def _plain_types(schema: Schema, config: Schema) -> frozenset[type]:
+    """Return the types whose exact instances the schema gives back as they are; none if it does more."""
+    if any(key.startswith("str_") or key == "allow_inf_nan" for key in config):
+        return frozenset()
+    kind = schema["type"]
+    if kind == "nullable":
+        inner = _plain_types(cast("Schema", schema["schema"]), config)
+        return inner | {NoneType} if inner else inner
+    if kind in _PLAIN_TYPES and schema.keys() <= {"type", "metadata", "ref", "strict", "serialization"}:
+        return frozenset({_PLAIN_TYPES[kind]})
+    if kind == "json-or-python" and _takes_object_ids(cast("Schema", schema["python_schema"])):
+        return frozenset({bson.ObjectId})
+    return frozenset()
+
+
+def _takes_object_ids(schema: Schema) -> bool:
+    choices = cast("list[Schema]", schema.get("choices") or [{}])
+    return (
+        schema["type"] == "union" and choices[0].get("type") == "is-instance" and choices[0].get("cls") is bson.ObjectId
+    )
+
+
+def _of_one_value(error: ValidationError, owner: type[BaseModel], name: str) -> ValidationError:
+    """Return the error of the first value that does not fit, as the model would report it."""
+    found = error.errors(include_url=False)
+    position = found[0]["loc"][1:2]
+    details = [
+        InitErrorDetails(
+            # The message may have braces, which the template of an error would take for its own.
+            type=PydanticCustomError("wrong_value", "{reason}", {"reason": detail["msg"]}),
+            loc=(name, *detail["loc"][2:]),
+            input=detail["input"],
+        )
+        for detail in found
+        if detail["loc"][1:2] == position
+    ]
+    return ValidationError.from_exception_data(owner.__name__, details)

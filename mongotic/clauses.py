@@ -1,0 +1,62 @@
+"""What every statement with a condition shares: `where` and `filter_by`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from typing_extensions import Self
+
+from mongotic_adapters import compiler
+from mongotic_adapters.commands import Read
+
+from .expressions import Criterion
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Filtered:
+    """A statement with a condition; see `Select`, `Update`, `Delete`."""
+
+    command: Read
+
+    def _with(self, read: Read) -> Self:
+        return replace(self, command=read)
+
+    def where(self, *criteria: Criterion) -> Self:
+        """Restrict the statement to documents that fit every criterion.
+
+        Called again, it restricts further.  Comparison is MongoDB's: `!=` and `not_in` also match documents in which
+        the field is null or missing.
+
+        Arguments:
+            *criteria: conditions such as `User.age > 18`, or filter dicts as MongoDB takes them.
+
+        Returns:
+            A new statement; its `find`, `update` or `delete` command has the conditions in its filter.
+
+        Raises:
+            ArgumentTypeError: a criterion is a real bool or no condition at all.
+            ArgumentError: a condition names a field of another model.
+        """
+        read = self.command
+        for criterion in criteria:
+            found = compiler.condition(read.mapping, criterion)
+            read = replace(read, filter=compiler.conjunction(read.filter, found))
+        return self._with(read)
+
+    def filter_by(self, **values: object) -> Self:
+        """Restrict the statement to documents whose fields equal *values*.
+
+        Arguments:
+            **values: field names with values; a dict is a value here, never an operator.
+
+        Returns:
+            A new statement; each field is compared by `$eq`.
+
+        Raises:
+            ArgumentError: a field is unknown.
+        """
+        read = self.command
+        for name, value in values.items():
+            found = compiler.equality(read.mapping, name, value)
+            read = replace(read, filter=compiler.conjunction(read.filter, found))
+        return self._with(read)

@@ -1,0 +1,131 @@
+"""`MongoBaseModel`: models declared the way of mongotic 0.5, which are ODMantic models underneath.
+
+```python
+class User(MongoBaseModel):
+    __databasename__ = "shop"
+    __tablename__ = "users"
+
+    name: str = Field(..., max_length=50)
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import bson
+import odmantic
+from odmantic import Model, ObjectId
+from typing_extensions import Self
+
+from mongotic_adapters import odmantic_internals as odm
+from mongotic_adapters.columns import Column, top_level
+from mongotic_adapters.declaration import MongoModelMetaclass
+from mongotic_adapters.document_validator import finisher
+from mongotic_adapters.instance_state import describe, state_of
+from mongotic_adapters.mapping import class_mapping, mapping_of
+from mongotic_adapters.validation import validated
+
+from .exceptions import InvalidRequestError
+
+if TYPE_CHECKING:
+    from .session import SessionBase
+
+
+class MongoBaseModel(Model, metaclass=MongoModelMetaclass):
+    """Base of models declared the way of mongotic 0.5.  Each is an ODMantic model, and everything ODMantic does works
+    on it.
+
+    A subclass says where its documents are and which indexes they have; fields are declared with `pydantic.Field` or
+    ODMantic's. Its class attributes have all operators: `User.name.like("A%")`, `-User.age`, `User.address.city ==
+    "Rome"`.
+
+    Attributes:
+        __databasename__: the database; without it, that of the session's engine.
+        __tablename__: the collection.
+        __indexes__: `pymongo.IndexModel`s or ODMantic's indexes, for `create_indexes`.
+    """
+
+    __databasename__: ClassVar[str]
+    __tablename__: ClassVar[str]
+
+    if TYPE_CHECKING:
+        id: ObjectId = odmantic.Field(default_factory=ObjectId)
+        __indexes__: ClassVar[Any]  # a list that can be called; a plain list in a declaration
+
+        @property
+        def _id(self) -> str | None: ...
+        @_id.setter
+        def _id(self, value: str | bson.ObjectId) -> None: ...
+
+    # No super() here: ODMantic makes two classes of one body.
+
+    @property
+    def _session(self) -> SessionBase | None:
+        """The session that holds the instance."""
+        state = state_of(self)
+        owner = None if state is None else state.owner
+        return None if owner is None else cast("SessionBase | None", owner.session())
+
+    @property
+    def _expired(self) -> bool:
+        """Whether the database may hold something else by now."""
+        state = state_of(self)
+        return state is not None and state.expired
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "_id":
+            _set_key(self, value)
+        else:
+            Model.__setattr__(self, name, value)
+
+    def __copy__(self) -> Self:
+        twin = cast("Self", Model.__copy__(self))  # type: ignore[redundant-cast]  # not to pyright
+        _make_new(twin)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        twin = cast("Self", Model.__deepcopy__(self, memo))  # type: ignore[redundant-cast]  # not to pyright
+        _make_new(twin)
+        return twin
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        Model.__setstate__(self, state)
+        _make_new(self)
+
+
+class _Key:
+    """`_id`: on the class, the column of the primary field; on an instance, its key as text, once there is one."""
+
+    def __get__(self, instance: MongoBaseModel | None, owner: type[MongoBaseModel]) -> Column[Any] | str | None:
+        mapping = class_mapping(owner)
+        if instance is None:
+            return top_level(mapping, mapping.fields[mapping.primary])
+        state = state_of(instance)
+        known = mapping.primary in instance.model_fields_set or (state is not None and state.is_stored)
+        return str(mapping.key_of(instance)) if known else None
+
+    def __set__(self, instance: MongoBaseModel, value: object) -> None:
+        _set_key(instance, value)
+
+
+def _set_key(instance: MongoBaseModel, value: object) -> None:
+    mapping = class_mapping(type(instance))
+    state = state_of(instance)
+    if state is not None and (state.is_stored or state.owner is not None):
+        raise InvalidRequestError(f"{describe(instance)} is in a session or stored: its key can no longer be changed")
+    key = validated(mapping, mapping.fields[mapping.primary], value, f"{mapping.name}._id")
+    # Past ODMantic, which lets nobody assign a primary key.
+    instance.__dict__[mapping.primary] = key
+    instance.model_fields_set.add(mapping.primary)
+
+
+def _make_new(instance: Model) -> None:
+    """Make a copy an instance of its own, with the slot ODMantic writes to, which copying leaves empty."""
+    mapping = mapping_of(type(instance))
+    finisher(mapping)(instance)
+    odm.mark_assigned(instance, set(mapping.fields))
+
+
+# Set here because Pydantic takes a name with an underscore in a class body for a private attribute.
+type.__setattr__(MongoBaseModel, "_id", _Key())

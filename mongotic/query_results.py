@@ -1,0 +1,155 @@
+"""What queries give: `ScalarResult` for `scalars`, `SelectResult` for `execute`.
+
+Made by `Session`, and by `AsyncSession` for what it has fetched already; the awaiting twins are in
+`mongotic.asyncio.result`.  `mongotic.result` shows both to users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Coroutine, Iterator
+from operator import itemgetter
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from typing_extensions import TypeVarTuple, Unpack
+
+from mongotic_adapters.flows import driving
+from mongotic_adapters.flows.questions import Buffer, Query
+from mongotic_adapters.rows import Row
+
+T = TypeVar("T")
+R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
+
+
+class Asker(Protocol):
+    """What a result needs of a session."""
+
+    def run(self, flow: Coroutine[object, None, R]) -> R:
+        """Ask a question and return the answer."""
+        ...
+
+    def guarded(self, stream: AsyncGenerator[R, None]) -> AsyncGenerator[R, None]:
+        """Yield what a stream yields."""
+        ...
+
+
+class QueryResult(Generic[T]):
+    """What results of queries have in common; see `ScalarResult` and `SelectResult`."""
+
+    def __init__(self, session: Asker, query: Query[T]) -> None:
+        self._session = session
+        self._query = query
+
+    def all(self) -> list[T]:
+        """Return everything the query gives.
+
+        Returns:
+            A list in the order of the query; one `find` command, and one more per referenced model.
+
+        Raises:
+            DocumentError: a document does not fit the model.
+            OperationalError: the driver or the server failed.
+        """
+        return self._session.run(self._query.all())
+
+    def first(self) -> T | None:
+        """Return the first, or None: a `find` command with limit 1.
+
+        Raises:
+            DocumentError: the document does not fit the model.
+            OperationalError: the driver or the server failed.
+        """
+        return self._session.run(self._query.first())
+
+    def one(self) -> T:
+        """Return the only one: a `find` command with limit 2.
+
+        Raises:
+            NotFound: there is none.
+            MultipleResultsFound: there is more than one.
+            DocumentError: the document does not fit the model.
+            OperationalError: the driver or the server failed.
+        """
+        return self._session.run(self._query.one())
+
+    def one_or_none(self) -> T | None:
+        """Return the only one, or None: a `find` command with limit 2.
+
+        Raises:
+            MultipleResultsFound: there is more than one.
+            DocumentError: the document does not fit the model.
+            OperationalError: the driver or the server failed.
+        """
+        return self._session.run(self._query.one_or_none())
+
+    def count(self) -> int:
+        """Return how many documents the query gives, limit and offset included: an `aggregate` command.
+
+        After `distinct`, it is the number of distinct rows.
+
+        Raises:
+            OperationalError: the driver or the server failed.
+        """
+        return self._session.run(self._query.count())
+
+    def exists(self) -> bool:
+        """Tell whether the query gives any document: a `find` command with limit 1 that fetches nothing but `_id`.
+
+        Raises:
+            OperationalError: the driver or the server failed.
+        """
+        return self._session.run(self._query.exists())
+
+    def __iter__(self) -> Iterator[T]:
+        """Give one after the other, fetched 1,000 documents at a time, or as many as `yield_per` says.
+
+        An instance not changed by the time the next one is asked for is let go by the session, so that memory does
+        not grow with the result; a changed one is kept and written by the next flush.  After `yield_per`, instances
+        belong to no session.
+        """
+        return driving.iterate(self._session.guarded(self._query.stream()))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._query}>"
+
+
+class ScalarResult(QueryResult[T]):
+    """The instances a query gives, or the values of its only column.
+
+    It is lazy and can be asked again: each method sends a query of its own.
+    """
+
+
+class SelectResult(QueryResult[Row[Unpack[Ts]]], Generic[Unpack[Ts]]):
+    """The rows a query gives: `row.name`, `row[0]`, `row["name"]`, or `name, age = row`.
+
+    It is lazy and can be asked again: each method sends a query of its own.
+    """
+
+    def scalars(self: SelectResult[T, Unpack[tuple[Any, ...]]]) -> ScalarResult[T]:
+        """Return the values of the first column; the instances, after `select(Model)`."""
+        return ScalarResult(self._session, self._query.transformed(first_value))
+
+
+# Typed by hand: of the first type of a row, whatever comes after it.
+first_value = cast("Any", itemgetter(0))
+
+
+class _Nobody:
+    """Stands for the session of a result that was fetched already."""
+
+    def run(self, flow: Coroutine[object, None, R]) -> R:
+        return driving.run(flow)
+
+    def guarded(self, stream: AsyncGenerator[R, None]) -> AsyncGenerator[R, None]:
+        return stream
+
+
+def buffered_scalars(items: list[T], described: str) -> ScalarResult[T]:
+    """Return a result of what was fetched already; it asks nobody again."""
+    return ScalarResult(_Nobody(), Buffer(items, described))
+
+
+def buffered_rows(rows: list[Row[Unpack[Ts]]], described: str) -> SelectResult[Unpack[Ts]]:
+    """Return a result of rows that were fetched already; it asks nobody again."""
+    return SelectResult(_Nobody(), Buffer(rows, described))

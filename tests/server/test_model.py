@@ -1,0 +1,277 @@
+"""`MongoBaseModel`: declared the way of mongotic 0.5, an ODMantic model underneath."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from datetime import datetime
+from typing import Any, Optional, Text
+
+import pytest
+from bson import ObjectId
+from odmantic import EmbeddedModel, Model, Reference, SyncEngine
+from odmantic import Field as ODMField
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
+from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+import mongotic
+from mongotic import ArgumentError, InvalidRequestError, col, create_indexes, select
+from mongotic.asyncio import AsyncSession, create_async_indexes
+from mongotic.model import MongoBaseModel
+from tests.conftest import Backend, Document, SessionMaker
+
+
+class Address(EmbeddedModel):
+    city: str
+    street: str = ODMField(default="", key_name="way")
+
+
+class Size(BaseModel):
+    width: int
+
+
+class Stamped(MongoBaseModel):
+    created: Optional[datetime] = None  # noqa: UP045  # as 0.5 code has it
+    version: int = 1
+
+    @field_validator("version")
+    @classmethod
+    def _positive(cls, version: int) -> int:
+        if version < 1:
+            raise ValueError("versions begin at 1")
+        return version
+
+    def label(self) -> str:
+        return f"v{self.version}"
+
+
+class User(Stamped):
+    __tablename__ = "users"
+    __indexes__ = [IndexModel([("email", ASCENDING)], unique=True)]
+
+    name: str = Field(..., max_length=10, description="what people call them")
+    email: str = Field(default="")
+    bio: Optional[Text] = None  # noqa: UP019, UP045  # as 0.5 code has it
+    tags: list[str] = Field(default_factory=list)
+    scores: dict[str, int] = Field(default_factory=dict)
+    address: Optional[Address] = None  # noqa: UP045
+    homes: list[Address] = Field(default_factory=list)
+    size: Size = Size(width=1)
+
+
+class Ticket(MongoBaseModel):
+    __databasename__ = "mongotic_test_tickets"
+    __tablename__ = "tickets"
+    id: int  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]  # MongoBaseModel's is a key
+    holder: str = ""
+
+
+class Team(MongoBaseModel):
+    __tablename__ = "teams"
+    name: str
+    lead: User = Reference()
+
+
+untyped: Any = User  # its class attributes are columns, which no type checker can know
+
+
+class Nowhere(MongoBaseModel):
+    name: str
+
+
+# -- declaration --------------------------------------------------------------------------------------------------
+
+
+def test_it_is_an_odmantic_model() -> None:
+    assert issubclass(User, Model)
+    assert issubclass(User, Stamped)
+    assert mongotic.MongoBaseModel is MongoBaseModel
+    assert User(name="Ann").label() == "v1"
+
+
+def test_constraints_and_validators_hold_on_construction_and_assignment() -> None:
+    user = User(name="Ann")
+    with pytest.raises(ValidationError, match="at most 10"):
+        user.name = "a very long name"
+    with pytest.raises(ValidationError, match="versions begin at 1"):
+        user.version = 0
+    with pytest.raises(ValidationError, match="name"):
+        User.model_validate({})
+
+
+def test_schema_and_dump() -> None:
+    schema = User.model_json_schema()
+    assert schema["properties"]["name"] == {
+        "description": "what people call them",
+        "maxLength": 10,
+        "title": "Name",
+        "type": "string",
+    }
+    assert schema["required"] == ["name"]
+    user = User(name="Ann", homes=[Address(city="Rome")])
+    assert user.model_dump(include={"name", "homes"}) == {"name": "Ann", "homes": [{"city": "Rome", "street": ""}]}
+    assert User.model_validate_json(user.model_dump_json()) == user
+    assert TypeAdapter(list[User]).dump_python([user])[0]["name"] == "Ann"
+
+
+def test_indexes_are_a_list_that_odmantic_can_call() -> None:
+    assert [index.document["name"] for index in User.__indexes__] == ["email_1"]
+    assert User.__indexes__() == tuple(User.__indexes__)
+    assert Team.__indexes__ == []
+
+
+def test_pickled_and_copied_instances_can_be_changed() -> None:
+    user = User(name="Ann", address=Address(city="Rome"), homes=[Address(city="Oslo")])
+    for twin in (pickle.loads(pickle.dumps(user)), copy.deepcopy(user), user.model_copy(deep=True), copy.copy(user)):
+        assert twin == user
+        twin.name = "Bob"
+        twin.homes[0].street = "1"
+        twin.homes = []
+        assert (user.name, user.homes[0].city) == ("Ann", "Oslo")
+
+
+# -- the key ------------------------------------------------------------------------------------------------------
+
+
+async def test_the_key_is_none_until_there_is_one(session: AsyncSession) -> None:
+    user = User(name="Ann", email="a")
+    assert (user._id, user._session, user._expired) == (None, None, False)
+    session.add(user)
+    assert user._session is not None
+    await session.commit()
+    assert user._id == str(user.id)
+    assert len(str(user._id)) == 24
+
+
+async def test_the_key_can_be_set_before_it_is_stored(session: AsyncSession, raw: Database[Document]) -> None:
+    user = User(name="Ann", email="a")
+    user._id = "507f1f77bcf86cd799439011"
+    assert user._id == "507f1f77bcf86cd799439011"
+    session.merge(user)
+    await session.commit()
+    assert (raw["users"].find_one() or {})["_id"] == ObjectId("507f1f77bcf86cd799439011")
+    with pytest.raises(InvalidRequestError, match="can no longer be changed"):
+        user._id = "507f1f77bcf86cd799439012"
+
+
+def test_a_key_of_the_wrong_kind() -> None:
+    user = User(name="Ann")
+    with pytest.raises(ArgumentError, match=r"'zz' does not fit User\.id"):
+        user._id = "zz"
+    with pytest.raises(ArgumentError, match="holds ObjectIds, and 'zz' is none"):
+        select(User).where(untyped._id == "zz")
+
+
+async def test_expire_shows(session: AsyncSession) -> None:
+    user = User(name="Ann", email="a")
+    session.add(user)
+    await session.commit()
+    session.expire(user)
+    assert user._expired is True
+    await session.refresh(user)
+    assert user._expired is False
+    session.expunge(user)
+    assert user._session is None
+
+
+# -- stored -------------------------------------------------------------------------------------------------------
+
+
+async def test_documents_have_the_declared_keys_and_the_id(session: AsyncSession, raw: Database[Document]) -> None:
+    session.add(User(name="Ann", email="a", address=Address(city="Rome"), homes=[Address(city="Oslo", street="1")]))
+    await session.commit()
+    document = raw["users"].find_one({}, {"_id": 0})
+    assert document == {
+        "created": None,
+        "version": 1,
+        "name": "Ann",
+        "email": "a",
+        "bio": None,
+        "tags": [],
+        "scores": {},
+        "address": {"city": "Rome", "way": ""},
+        "homes": [{"city": "Oslo", "way": "1"}],
+        "size": {"width": 1},
+    }
+
+
+async def test_what_is_stored_comes_back(session_maker: SessionMaker) -> None:
+    user = User(name="Ann", email="a", address=Address(city="Rome"), homes=[Address(city="Oslo")], size=Size(width=2))
+    async with session_maker() as first:
+        first.add(user)
+        await first.commit()
+    async with session_maker() as second:
+        again = await second.scalars(select(User)).one()
+        assert again is not user
+        assert again == user
+        assert again.address is not None
+        again.address.city = "Bonn"
+        assert second.dirty == [again]
+        await second.commit()
+
+
+async def test_a_field_called_id(backend: Backend, raw: Database[Document]) -> None:
+    database = raw.client["mongotic_test_tickets"]
+    database["tickets"].drop()
+    async with backend.maker()() as session:
+        ticket = Ticket(id=7)
+        session.add(ticket)
+        await session.commit()
+        document = database["tickets"].find_one() or {}
+        assert document == {"_id": ObjectId(ticket._id), "id": 7, "holder": ""}
+        assert await session.scalars(select(Ticket).where(Ticket.id == 7)).one() is ticket
+        assert await session.get(Ticket, document["_id"]) is ticket
+    raw.client.drop_database("mongotic_test_tickets")
+
+
+async def test_references_between_them(session: AsyncSession, session_maker: SessionMaker) -> None:
+    session.add(Team(name="t", lead=User(name="Ann", email="a")))
+    await session.commit()
+    async with session_maker() as other:
+        team = await other.scalars(select(Team)).one()
+        assert team.lead.name == "Ann"
+        assert await other.scalars(select(Team).where(Team.lead == team.lead)).count() == 1
+
+
+async def test_a_model_without_a_table_is_reported_when_it_is_used(session: AsyncSession) -> None:
+    with pytest.raises(ArgumentError, match="Nowhere has no __tablename__"):
+        select(Nowhere)
+    with pytest.raises(ArgumentError, match="Nowhere has no __tablename__"):
+        session.add(Nowhere(name="a"))
+
+
+async def test_odmantics_engine_works_on_it(sync_engine: SyncEngine, raw: Database[Document]) -> None:
+    engine: Any = sync_engine  # ODMantic types conditions as its own
+    engine.save(Ticket(id=3, holder="Ann"))
+    assert [ticket.id for ticket in engine.find(Ticket, Ticket.holder == "Ann", sort=Ticket.id)] == [3]
+    assert engine.count(Ticket, col(Ticket.holder).in_(["Ann"])) == 1
+    assert engine.remove(Ticket, Ticket.id > 0) == 1
+
+
+# -- indexes ------------------------------------------------------------------------------------------------------
+
+
+async def test_indexes_are_created(backend: Backend, raw: Database[Document]) -> None:
+    bind: Any = backend.engine
+    for _ in range(2):
+        if backend.name == "sync":
+            create_indexes(bind, User, Team)
+        else:
+            await create_async_indexes(bind, User, Team)
+    assert sorted(raw["users"].index_information()) == ["_id_", "email_1"]
+
+
+async def test_a_conflicting_index_is_an_operational_error(backend: Backend, raw: Database[Document]) -> None:
+    raw["users"].create_index("email", name="email_1")
+    bind: Any = backend.engine
+
+    async def create() -> None:
+        if backend.name == "sync":
+            create_indexes(bind, User)
+        else:
+            await create_async_indexes(bind, User)
+
+    with pytest.raises(OperationFailure, match="createIndexes on 'users' failed"):
+        await create()
