@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from typing_extensions import TypeVarTuple, Unpack
 
@@ -11,7 +10,7 @@ from mongotic_adapters.bookkeeping import Bookkeeping
 from mongotic_adapters.flows.querying import Columns, DistinctColumns, Instances
 from mongotic_adapters.flows.questions import Query
 from mongotic_adapters.port import Port
-from mongotic_adapters.rows import Row, new_row, row_class
+from mongotic_adapters.rows import Row, row_class
 
 from .exceptions import ArgumentTypeError
 from .select_statement import Select
@@ -47,7 +46,7 @@ def row_query(port: Port, books: Bookkeeping, statement: Select[tuple[Unpack[Ts]
     query: object
     if projection is None:
         name = statement.command.mapping.name
-        row: Any = partial(new_row, row_class((name,), (name,)))
+        row = row_class((name,), (name,))
         query = Instances(port, books, statement.command, statement.batch).transformed(lambda item: row((item,)))
     elif statement.once:
         query = DistinctColumns(port, statement.command, projection, projection.computed_rows, statement.batch)

@@ -50,7 +50,7 @@ class MongoBaseModel(Model, metaclass=MongoModelMetaclass):
     __tablename__: ClassVar[str]
 
     if TYPE_CHECKING:
-        id: ObjectId = odmantic.Field(default_factory=ObjectId)
+        id: ObjectId | Any = odmantic.Field(default_factory=ObjectId)  # or a subclass's own field of that name
         __indexes__: ClassVar[Any]  # a list that can be called; a plain list in a declaration
 
         @property

@@ -186,7 +186,7 @@ class AwaitedSession:
         return AwaitedResult(self._inner.scalars(statement))
 
     async def execute(self, statement: Any) -> object:  # of every kind of statement
-        result: object = self._inner.execute(statement)
+        result = cast("object", self._inner.execute(statement))
         return AwaitedResult(cast("SelectResult[Any]", result)) if isinstance(result, SelectResult) else result
 
     async def __aenter__(self) -> Self:

@@ -26,7 +26,7 @@ from .driver_errors import decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
 from .pymongo_async import AIOEngine as PyMongoEngine
-from .records import Record, decode, split
+from .records import Record, split
 from .snapshot import Codec
 
 # The client's document class is the user's choice, so any will do.
@@ -42,10 +42,17 @@ FITS = (
 class Cursor(Protocol):
     """A cursor of Motor or PyMongo Async, over batches or single documents."""
 
-    @property
-    def alive(self) -> bool: ...
     def __anext__(self) -> Awaitable[bytes | RawBSONDocument]: ...
     def __aiter__(self) -> Self: ...
+    async def close(self) -> None: ...
+
+
+class DocumentCursor(Protocol):
+    """A cursor over decoded documents."""
+
+    @property
+    def alive(self) -> bool: ...
+    async def to_list(self, length: int | None, /) -> list[Document]: ...
     async def close(self) -> None: ...
 
 
@@ -73,6 +80,10 @@ class AwaitingPort:
             self.binding = bind_client(motor_client, partial(AIOEngine, motor_client), database)
         else:
             raise refused("AsyncSession", bind, FITS)
+
+    @property
+    def in_foreign_transaction(self) -> bool:
+        return self.binding.in_foreign_transaction
 
     def codec(self, mapping: Mapping) -> Codec:
         return self.binding.collection(mapping).codec_options
@@ -108,13 +119,13 @@ class AwaitingPort:
 
     def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
         collection, session = self.binding.collection(read.mapping), self.binding.driver_session()
-        cursor = partial(driver_calls.find, collection, read, session, size)
-        return _decoded(f"find on {read.mapping.collection!r}", cursor, collection.codec_options)
+        cursor = partial(driver_calls.find_documents, collection, read, session, size)
+        return _listed(f"find on {read.mapping.collection!r}", cursor, size)
 
     def aggregate(self, mapping: Mapping, pipeline: list[Document], size: int) -> AsyncGenerator[list[Document], None]:
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         cursor = partial(driver_calls.aggregate, collection, pipeline, session, size)
-        return _decoded(f"aggregate on {mapping.collection!r}", cursor, collection.codec_options)
+        return _listed(f"aggregate on {mapping.collection!r}", cursor, size)
 
     async def count(self, read: Read) -> int:
         with translated(f"count on {read.mapping.collection!r}"):
@@ -140,21 +151,18 @@ class AwaitingPort:
             return await _unless_cancelled(_result(collection.delete_many(condition, session=session)))
 
 
-async def _decoded(action: str, ask: Callable[[], object], codec: Codec) -> AsyncGenerator[list[Document], None]:
+async def _listed(action: str, ask: Callable[[], object], size: int) -> AsyncGenerator[list[Document], None]:
     """Yield the documents of a cursor, batch by batch."""
     with translated(action):
         answer = ask()
-        cursor = cast("Cursor", await answer if inspect.isawaitable(answer) else answer)
+        cursor = cast("DocumentCursor", await answer if inspect.isawaitable(answer) else answer)
     try:
         while True:
             with translated(action):
-                batch = await anext(cursor, None)
-            if batch is None:
-                return
-            with decoding(action):
-                documents = decode(batch, codec)
-            yield documents
-            if not cursor.alive:  # asking again would cost another hop through Motor's threads
+                documents = await cursor.to_list(size or None)
+            if documents:
+                yield documents
+            if not cursor.alive:
                 return
     finally:
         await cursor.close()

@@ -63,6 +63,11 @@ class Binding:
             found = self._collections[mapping] = odm.collection(self.engine(mapping), mapping.document_model)
         return found
 
+    @property
+    def in_foreign_transaction(self) -> bool:
+        """Whether writes go into a transaction that the caller ends."""
+        return isinstance(self.joined, (SyncTransaction, AIOTransaction))
+
     def driver_session(self) -> object:
         """Return the driver's session to send commands in, None for none in particular.
 

@@ -21,7 +21,7 @@ from .commands import Batch, Read, WriteReport
 from .driver_errors import decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
-from .records import Record, decode, split
+from .records import Record, split
 from .snapshot import Codec
 
 # The client's document class is the user's choice, so any will do.
@@ -36,6 +36,15 @@ class Cursor(Protocol):
 
     def __next__(self) -> bytes | RawBSONDocument: ...
     def __iter__(self) -> Self: ...
+    def close(self) -> None: ...
+
+
+class DocumentCursor(Protocol):
+    """A cursor over decoded documents."""
+
+    @property
+    def alive(self) -> bool: ...
+    def to_list(self, length: int | None, /) -> list[Document]: ...
     def close(self) -> None: ...
 
 
@@ -60,6 +69,10 @@ class BlockingPort:
             self.binding = bind_client(client, lambda name: SyncEngine(client, name), database)
         else:
             raise refused("Session", bind, FITS)
+
+    @property
+    def in_foreign_transaction(self) -> bool:
+        return self.binding.in_foreign_transaction
 
     def codec(self, mapping: Mapping) -> Codec:
         return self.binding.collection(mapping).codec_options
@@ -94,13 +107,13 @@ class BlockingPort:
 
     def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
         collection, session = self.binding.collection(read.mapping), self.binding.driver_session()
-        cursor = partial(driver_calls.find, collection, read, session, size)
-        return _decoded(f"find on {read.mapping.collection!r}", cursor, collection.codec_options)
+        cursor = partial(driver_calls.find_documents, collection, read, session, size)
+        return _listed(f"find on {read.mapping.collection!r}", cursor, size)
 
     def aggregate(self, mapping: Mapping, pipeline: list[Document], size: int) -> AsyncGenerator[list[Document], None]:
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         cursor = partial(driver_calls.aggregate, collection, pipeline, session, size)
-        return _decoded(f"aggregate on {mapping.collection!r}", cursor, collection.codec_options)
+        return _listed(f"aggregate on {mapping.collection!r}", cursor, size)
 
     async def count(self, read: Read) -> int:
         with translated(f"count on {read.mapping.collection!r}"):
@@ -126,18 +139,17 @@ class BlockingPort:
         return driver_calls.report(cast("driver_calls.Result", result))
 
 
-async def _decoded(action: str, ask: Callable[[], object], codec: Codec) -> AsyncGenerator[list[Document], None]:
+async def _listed(action: str, ask: Callable[[], object], size: int) -> AsyncGenerator[list[Document], None]:
     """Yield the documents of a cursor, batch by batch."""
     with translated(action):
-        cursor = cast("Cursor", ask())
+        cursor = cast("DocumentCursor", ask())
     try:
         while True:
             with translated(action):
-                batch = next(cursor, None)
-            if batch is None:
+                documents = cursor.to_list(size or None)
+            if documents:
+                yield documents
+            if not cursor.alive:
                 return
-            with decoding(action):
-                documents = decode(batch, codec)
-            yield documents
     finally:
         cursor.close()

@@ -32,6 +32,7 @@ class Bookkeeping:
         codec: gives the codec options of a model's collection.
 
     Attributes:
+        has_flushed: something was written since the last commit.
         session: gives the session these are the books of, None once it is gone.
     """
 
@@ -44,6 +45,7 @@ class Bookkeeping:
         self._marked: dict[int, Model] = {}
         self._merged: dict[int, Model] = {}
         self._deleted: dict[int, Model] = {}
+        self.has_flushed = False
         self._self_ref: weakref.ref[Bookkeeping] = weakref.ref(self)
 
     # -- what a user sees ----------------------------------------------------------------------------------------
@@ -272,6 +274,7 @@ class Bookkeeping:
     def commit(self) -> None:
         """Note that what was flushed is final."""
         self._settle_deleted(Move.COMMIT)
+        self.has_flushed = False
 
     def release_all(self) -> None:
         """Let go of every instance: the session ends."""
@@ -403,6 +406,7 @@ class Bookkeeping:
         """
         state = remember(instance)
         state.move(Move.FLUSH)
+        self.has_flushed = True
         self._no_longer_pending(state)
         self._merged.pop(state.oid, None)
         still = () if assigned is None else state.absent.difference(assigned)
@@ -416,6 +420,7 @@ class Bookkeeping:
         """Note that the document of *instance* was removed."""
         state = remember(instance)
         state.move(Move.FLUSH)
+        self.has_flushed = True
         self._marked.pop(state.oid, None)
         self._identities.remove(state)
         self._gone(state, instance)

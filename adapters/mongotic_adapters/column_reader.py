@@ -77,13 +77,11 @@ class ColumnReader:
         """Return the value of the column in each document."""
         return self._read(0, documents)
 
-    def computed(self, documents: Sequence[Document], key: str) -> Values:
-        """Return the values that the server has taken out of its documents and put under *key* of *documents*.
-
-        The key is missing where the field was, and there is no default for it.
-        """
+    def computed(self, documents: Sequence[Document], position: int) -> Values:
+        """Return the values that the server has taken out of its documents and put under *position*; see `distinct`."""
+        key, missing = str(position), missing_key(position)
         lists = sum(step.many for step in self.path[:-1])
-        found = [document.get(key, _MISSING) for document in documents]
+        found = [_MISSING if document.get(missing) else document[key] for document in documents]
         return _restored(found, lists, self._validated)
 
     def _read(self, depth: int, documents: Sequence[Document]) -> Values:
@@ -127,6 +125,11 @@ class ColumnReader:
             if not is_document(item):
                 raise wrong_shape(step.owner, step.name, "a document", item)
             inner.append(item)
+
+
+def missing_key(position: int) -> str:
+    """Return the key that tells whether the field of a column was missing."""
+    return f"missing {position}"
 
 
 def _validator(owner: type, field: FieldMap) -> ValuesValidator:

@@ -258,7 +258,8 @@ def _child(column: Column[Any], name: str) -> Column[Any] | None:
 
 def plain_model(annotation: object) -> type[BaseModel] | None:
     """Return the Pydantic model in an annotation such as `list[Item] | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    # To Python 3.10, list[int] is a class too.
+    if get_origin(annotation) is None and isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := plain_model(part)) is not None), None)
 
@@ -320,7 +321,8 @@ def _is_object_id(column: Column[Any]) -> bool:
         target = cast("Mapped", field.target)
         annotation = target.model.model_fields[target.primary].annotation
     return any(
-        isinstance(part, type) and issubclass(part, bson.ObjectId) for part in (annotation, *get_args(annotation))
+        get_origin(part) is None and isinstance(part, type) and issubclass(part, bson.ObjectId)
+        for part in (annotation, *get_args(annotation))
     )
 
 

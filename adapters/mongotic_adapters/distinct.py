@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from .column_reader import ColumnReader
+from .column_reader import ColumnReader, missing_key
 from .commands import Read
 from .encoding import Document
 from .errors import ArgumentError
@@ -20,12 +20,18 @@ Expression = object
 
 
 def pipeline(read: Read, projection: Projection) -> list[Document]:
-    """Return the stages that give one document per distinct row, each value under the position of its column."""
+    """Return the stages that give one document per distinct row, each value under the position of its column.
+
+    Where null is no value of a column, `missing_key` tells whether the field was missing.
+    """
     positions = {reader.key: index for index, reader in enumerate(projection.readers)}
     stages: list[Document] = [{"$match": read.filter}] if read.filter else []
-    stages.append(
-        {"$group": {"_id": {str(index): _value(reader, 0, "$") for index, reader in enumerate(projection.readers)}}}
-    )
+    row: Document = {}
+    for index, reader in enumerate(projection.readers):
+        row[str(index)] = value = _value(reader, 0, "$")
+        if not reader.takes_null:  # the server puts null for what is missing; here, null is an error and that is not
+            row[missing_key(index)] = {"$eq": [{"$type": value}, "missing"]}
+    stages.append({"$group": {"_id": row}})
     if read.sort:
         stages.append({"$sort": {f"_id.{positions[key]}": direction for key, direction in read.sort}})
     if read.skip:

@@ -42,7 +42,6 @@ class Collection(Protocol):
         projection: Document | None,
         **options: object,
     ) -> object: ...
-    def aggregate_raw_batches(self, pipeline: list[Document], *, session: object, **options: object) -> object: ...
     def aggregate(self, pipeline: list[Document], *, session: object, **options: object) -> object: ...
     def with_options(self, codec_options: CodecOptions[RawBSONDocument]) -> Collection: ...
     def count_documents(self, filter: Document, *, session: object, **options: object) -> object: ...  # noqa: A002
@@ -72,14 +71,7 @@ class Collection(Protocol):
 
 def find(collection: Collection, read: Read, session: object, batch_size: int = 0) -> object:
     """Open a cursor whose items `records.split` understands."""
-    options: dict[str, object] = {
-        "skip": read.skip,
-        # A negative limit asks for a single batch, so that the server keeps no cursor for a single document.
-        "limit": -1 if read.fits_one_batch else (read.limit or 0),
-        "sort": list(read.sort) or None,
-        "batch_size": batch_size,
-        "session": session,
-    }
+    options = _find_options(read, session, batch_size)
     try:
         return collection.find_raw_batches(read.filter, read.projection, **options)
     except InvalidOperation:  # the client encrypts fields; it decrypts document by document
@@ -87,26 +79,33 @@ def find(collection: Collection, read: Read, session: object, batch_size: int = 
         return collection.with_options(raw_codec).find(read.filter, read.projection, **options)
 
 
-def aggregate(collection: Collection, pipeline: list[Document], session: object, batch_size: int = 0) -> object:
-    """Run a pipeline.  PyMongo's asyncio client gives an awaitable of the cursor, the others give the cursor."""
-    # An explicit batch size of 0 would ask for an empty first batch.
-    options: dict[str, object] = {"batchSize": batch_size} if batch_size else {}
-    if _gives_raw_batches(collection):
-        return collection.aggregate_raw_batches(pipeline, session=session, **options)
-    raw_codec = collection.codec_options.with_options(document_class=RawBSONDocument)
-    return collection.with_options(raw_codec).aggregate(pipeline, session=session, **options)
+def _find_options(read: Read, session: object, batch_size: int) -> dict[str, object]:
+    return {
+        "skip": read.skip,
+        # A negative limit asks for a single batch, so that the server keeps no cursor for a single document.
+        "limit": -1 if read.fits_one_batch else (read.limit or 0),
+        "sort": list(read.sort) or None,
+        "batch_size": batch_size,
+        "session": session,
+    }
 
 
-def _gives_raw_batches(collection: Collection) -> bool:
-    """Tell whether the client leaves fields as they are; one that encrypts them refuses raw batches.
+def find_documents(collection: Collection, read: Read, session: object, batch_size: int = 0) -> object:
+    """Open a cursor over decoded documents.
 
-    Motor would report that with the first batch only; a query that is never sent is refused at once.
+    Where nobody needs their bytes this is faster: PyMongo puts a raw batch together from single documents.
     """
-    try:
-        collection.find_raw_batches({}, None)
-    except InvalidOperation:
-        return False
-    return True
+    return collection.find(read.filter, read.projection, **_find_options(read, session, batch_size))
+
+
+def aggregate(collection: Collection, pipeline: list[Document], session: object, batch_size: int = 0) -> object:
+    """Run a pipeline.  PyMongo's asyncio client gives an awaitable of the cursor, the others give the cursor.
+
+    Not in raw batches, for which PyMongo asks twice: its first question is for an empty batch.
+    """
+    # An explicit batch size of 0 would ask for an empty first batch, too.
+    options: dict[str, object] = {"batchSize": batch_size} if batch_size else {}
+    return collection.aggregate(pipeline, session=session, **options)
 
 
 def count(collection: Collection, read: Read, session: object) -> object:

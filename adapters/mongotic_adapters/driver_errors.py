@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
-from bson.errors import BSONError
+from bson.errors import BSONError, InvalidBSON
 from odmantic import Model
 from pymongo import errors as driver
 
@@ -44,6 +44,8 @@ def translated(action: str) -> Generator[None]:
         yield
     except driver.PyMongoError as error:
         raise adopted(OperationalError, f"{action} failed: {explained(error)}", error) from error
+    except InvalidBSON as error:
+        raise _undecodable(action, error) from error
     except (BSONError, OverflowError, UnicodeError) as error:
         raise ArgumentError(f"{action}: a value cannot be encoded: {error}. Nothing was sent.") from error
 
@@ -58,10 +60,12 @@ def decoding(action: str) -> Generator[None]:
     try:
         yield
     except (BSONError, OverflowError, ValueError) as error:
-        advice = (
-            "a document cannot be decoded; a date outside Python's years needs the client's datetime_conversion option"
-        )
-        raise adopted(OperationalError, f"{action} failed: {advice}: {error}", error) from error
+        raise _undecodable(action, error) from error
+
+
+def _undecodable(action: str, error: Exception) -> OperationalError:
+    advice = "a document cannot be decoded; a date outside Python's years needs the client's datetime_conversion option"
+    return adopted(OperationalError, f"{action} failed: {advice}: {error}", error)
 
 
 @contextmanager

@@ -56,6 +56,11 @@ class WriteFailed(Exception):  # noqa: N818  # passes between port and flow only
 class Port(Protocol):
     """One session's way to the database."""
 
+    @property
+    def in_foreign_transaction(self) -> bool:
+        """Whether writes go into a transaction that the caller ends."""
+        ...
+
     def codec(self, mapping: Mapping) -> Codec:
         """Return the codec options of the model's collection.
 

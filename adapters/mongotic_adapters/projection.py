@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -18,7 +17,7 @@ from .column_reader import ColumnReader
 from .columns import Column
 from .encoding import Document
 from .errors import ArgumentError, DocumentError
-from .rows import Row, new_row, row_class
+from .rows import AnyRow, row_class
 from .values_validator import Values
 
 Extract = Callable[[Sequence[Document]], list[Values]]
@@ -48,9 +47,9 @@ class Projection:
         paths = tuple(reader.dotted for reader in self.readers)
         self.names = _names([reader.path for reader in self.readers])
         self.keys = _keys([reader.key for reader in self.readers])
-        self._row = partial(new_row, row_class(self.names, paths))
+        self._row = row_class(self.names, paths)
 
-    def rows(self, documents: Sequence[Document]) -> list[Row[Any]]:
+    def rows(self, documents: Sequence[Document]) -> list[AnyRow]:
         """Return the row of each document.
 
         Raises:
@@ -62,7 +61,7 @@ class Projection:
         """Return the value of the first column in each document; see `rows`."""
         return self._columns(documents, self._values)[0]
 
-    def computed_rows(self, documents: Sequence[Document]) -> list[Row[Any]]:
+    def computed_rows(self, documents: Sequence[Document]) -> list[AnyRow]:
         """Return the rows of documents that hold each column's value under its position; see `rows`."""
         return list(map(self._row, zip(*self._columns(documents, self._computed), strict=True)))
 
@@ -74,7 +73,7 @@ class Projection:
         return [reader.values(documents) for reader in self.readers]
 
     def _computed(self, documents: Sequence[Document]) -> list[Values]:
-        return [reader.computed(documents, str(index)) for index, reader in enumerate(self.readers)]
+        return [reader.computed(documents, index) for index, reader in enumerate(self.readers)]
 
     def _columns(self, documents: Sequence[Document], extract: Extract) -> list[Values]:
         try:

@@ -23,11 +23,6 @@ Record: TypeAlias = tuple[Document, bytes]
 _decode_all = cast("Callable[[bytes, Codec], list[Document]]", bson.decode_all)  # pyright: ignore[reportUnknownMemberType]
 
 
-def decode(batch: bytes | RawBSONDocument, codec: Codec) -> list[Document]:
-    """Return the documents of one batch without their bytes; see `split`."""
-    return _decode_all(bytes(batch.raw) if isinstance(batch, RawBSONDocument) else batch, codec)
-
-
 def split(batch: bytes | RawBSONDocument, codec: Codec) -> list[Record]:
     """Return the documents of one batch.
 

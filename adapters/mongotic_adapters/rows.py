@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, ClassVar, SupportsIndex, cast, overload
+from typing import Any, ClassVar, SupportsIndex, TypeAlias, cast, overload
 
 from typing_extensions import TypeVarTuple, Unpack
 
@@ -64,19 +64,19 @@ class Row(tuple[Unpack[Ts]]):
         return f"Row({', '.join(f'{name}={value!r}' for name, value in self._asdict().items())})"
 
 
+AnyRow: TypeAlias = "Row[Unpack[tuple[Any, ...]]]"
+"""A row of whatever columns."""
+
 Row.__module__ = "mongotic.result"  # where users import it from
 
 # Type checkers do not take a row of unknown length for a tuple.
 _plain = cast("Callable[[object], tuple[Any, ...]]", tuple)
 _plain_item = cast("Callable[[object, SupportsIndex | slice], Any]", tuple.__getitem__)  # pyright: ignore[reportUnknownMemberType]
 
-# `tuple.__new__` takes the class and the values; its type in typeshed cannot be written for a class made at run time.
-new_row = cast("Callable[[type[Row[Any]], tuple[object, ...]], Row[Any]]", tuple.__new__)  # pyright: ignore[reportUnknownMemberType]
-
 
 @lru_cache(maxsize=4096)
-def row_class(names: tuple[str, ...], paths: tuple[str, ...]) -> type[Row[Any]]:
-    """Return the class of rows with these columns.
+def row_class(names: tuple[str, ...], paths: tuple[str, ...]) -> type[AnyRow]:
+    """Return the class of rows with these columns; called with an iterable of values, it makes a row.
 
     Arguments:
         names: what each column is called; all different.
@@ -93,9 +93,9 @@ def row_class(names: tuple[str, ...], paths: tuple[str, ...]) -> type[Row[Any]]:
     }
     # A column called `count` or `index` is meant before the method of tuples.
     body |= {name: property(itemgetter(index)) for index, name in enumerate(names)}
-    return cast("type[Row[Any]]", type("Row", (Row,), body))
+    return cast("type[AnyRow]", type("Row", (Row,), body))
 
 
-def restored(names: tuple[str, ...], paths: tuple[str, ...], values: tuple[object, ...]) -> Row[Any]:
+def restored(names: tuple[str, ...], paths: tuple[str, ...], values: tuple[object, ...]) -> AnyRow:
     """Return a row as it was when it was pickled."""
-    return new_row(row_class(names, paths), values)
+    return row_class(names, paths)(values)

@@ -8,7 +8,9 @@ the whole model is not called, for there is no whole model; `info.data` is empty
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from types import NoneType
 from typing import cast
 
@@ -22,6 +24,7 @@ Schema = dict[str, object]
 Values = list[object]
 ValuesValidator = Callable[[Values], Values]
 
+_zone = attrgetter("tzinfo")
 _PLAIN_TYPES: dict[object, type] = {"str": str, "int": int, "float": float, "bool": bool, "none": NoneType}
 
 
@@ -37,6 +40,7 @@ def values_validator(owner: type[BaseModel], name: str) -> ValuesValidator:
     """
     schema, config, definitions = _field_schema(owner, name)
     plain = _plain_types(schema, config)
+    dated = datetime in plain
     # Nothing but a dict takes the class's configuration; it also is the empty `info.data` that validators may ask for.
     whole: Schema = {
         "type": "typed-dict",
@@ -48,8 +52,8 @@ def values_validator(owner: type[BaseModel], name: str) -> ValuesValidator:
     validate = odm.build_validator(cast("CoreSchema", whole)).validate_python
 
     def validated(values: Values) -> Values:
-        if plain and plain.issuperset(map(type, values)):
-            return values  # most columns: validation would return the very same objects
+        if plain and plain.issuperset(map(type, values)) and not (dated and any(map(_zone, filter(None, values)))):
+            return values  # most columns: validation would return the very same values
         try:
             return cast("dict[str, Values]", validate({"": values}))[""]
         except ValidationError as error:
@@ -89,8 +93,12 @@ def _field_schema(owner: type[BaseModel], name: str) -> tuple[Schema, Schema, li
 
 
 def _plain_types(schema: Schema, config: Schema) -> frozenset[type]:
-    """Return the types whose exact instances the schema gives back as they are; none if it does more."""
-    if any(key.startswith("str_") or key == "allow_inf_nan" for key in config):
+    """Return the types whose exact instances the schema gives back as they are; none if it does more.
+
+    Of datetimes this is true as BSON has them, to the millisecond, and without a zone.
+    """
+    strict_text = any(key.startswith("str_") and value not in (None, False) for key, value in config.items())
+    if strict_text or config.get("allow_inf_nan") is False:
         return frozenset()
     kind = schema["type"]
     if kind == "nullable":
@@ -98,9 +106,22 @@ def _plain_types(schema: Schema, config: Schema) -> frozenset[type]:
         return inner | {NoneType} if inner else inner
     if kind in _PLAIN_TYPES and schema.keys() <= {"type", "metadata", "ref", "strict", "serialization"}:
         return frozenset({_PLAIN_TYPES[kind]})
-    if kind == "json-or-python" and _takes_object_ids(cast("Schema", schema["python_schema"])):
-        return frozenset({bson.ObjectId})
+    if kind == "json-or-python":
+        inside = cast("Schema", schema["python_schema"])
+        if _takes_object_ids(inside):
+            return frozenset({bson.ObjectId})
+        if _takes_datetimes(inside):
+            return frozenset({datetime})
     return frozenset()
+
+
+def _takes_datetimes(schema: Schema) -> bool:
+    """Tell whether a schema is ODMantic's for datetimes: it refuses other zones, and cuts off what BSON has not."""
+    steps = cast("list[Schema]", schema.get("steps") or [])
+    if [step["type"] for step in steps] != ["datetime", "function-plain"]:
+        return False
+    function = cast("Schema", steps[1]["function"]).get("function")
+    return str(getattr(function, "__module__", "")) == "odmantic.bson"
 
 
 def _takes_object_ids(schema: Schema) -> bool:

@@ -21,7 +21,7 @@ class Unawaited:
         """Return what is meant and what to write, for the message."""
         raise NotImplementedError
 
-    def _refuse(self, *_arguments: object) -> NoReturn:
+    def _refuse(self) -> NoReturn:
         raise ArgumentTypeError(self._advice())
 
     def __iter__(self) -> NoReturn:

@@ -111,6 +111,21 @@ async def test_an_open_odmantic_transaction_is_joined_and_its_owner_ends_it(
     assert [document["name"] for document in raw["user"].find()] == ["Bob"]
 
 
+async def test_what_went_into_a_joined_transaction_is_its_owners_to_undo(
+    sync_engine: SyncEngine, motor_engine: AIOEngine, raw: Database[Document]
+) -> None:
+    with sync_engine.transaction() as opened, Session(opened) as session:
+        session.add(User(name="Ann"))
+        session.rollback()
+        session.add(User(name="Bob"))
+        session.flush()
+        with pytest.raises(InvalidRequestError, match="abort"):
+            session.rollback()
+        opened.abort()
+        opened.start()
+    assert raw["user"].count_documents({}) == 0
+
+
 async def test_an_odmantic_session_that_is_not_open_is_refused(backend: Backend, commands: CommandLog) -> None:
     async with backend.maker(backend.engine.session())() as session:
         with pytest.raises(InvalidRequestError, match="is not open"):

@@ -97,7 +97,10 @@ class Columns(Lookup[Document, T]):
         read = reading.limited(self._read, at_most)
         if read.limit == 0:
             return []
-        return [document async for documents in self._documents(read, 0) for document in documents]
+        found: list[Document] = []
+        async for documents in self._documents(read, 0):
+            found = found + documents if found else documents  # there is one list as a rule, which is not copied then
+        return found
 
     async def make(self, found: list[Document]) -> list[T]:
         """Return the rows or values of the documents."""
