@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import bson
 import pytest
-from odmantic import EmbeddedModel, Field, Model, ObjectId, Reference
+from odmantic import EmbeddedModel, Field, Model, Reference
 from odmantic.exceptions import DocumentParsingError
 from pydantic import BaseModel, field_validator, model_validator
 from typing_extensions import Self, assert_type
@@ -428,8 +428,8 @@ def test_the_types_of_statements() -> None:
     assert_type(select(col(Order.age), Order.name, col(Order.nick)), Select[tuple[int, str, str | None]])
     assert_type(select(Native.name, Native.age), Select[tuple[str, int]])
     assert_type(
-        select(Order.name, Order.age, Order.nick, Order.count, Order.items, Order.tags, Order.tag, Order.id),
-        Select[tuple[str, int, str | None, int, list[Item], list[Tag], Tag | None, ObjectId]],
+        select(Order.name, Order.age, Order.nick, Order.count, Order.items, Order.tags, Order.tag, Order.by_name),
+        Select[tuple[str, int, str | None, int, list[Item], list[Tag], Tag | None, dict[str, Item]]],
     )
 
 
