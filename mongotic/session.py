@@ -131,8 +131,8 @@ class SessionBase:
         with self._operation("rollback"):
             if self._port.in_foreign_transaction and self._books.has_flushed:
                 raise InvalidRequestError(
-                    "rollback(): changes were flushed into the transaction this session is bound to, and only its owner "
-                    "can undo them: abort() that transaction, and go on with a new session"
+                    "rollback(): changes were flushed into the transaction this session is bound to, and only its "
+                    "owner can undo them: abort() that transaction, and go on with a new session"
                 )
             self._books.rollback()
 
