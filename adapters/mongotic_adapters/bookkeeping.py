@@ -184,7 +184,7 @@ class Bookkeeping:
         mapping = class_mapping(type(model))
         state = self._known(model)
         self._expect_free(state, describe(model))
-        if state.state is State.TRANSIENT and mapping.primary not in model.model_fields_set:
+        if state.state in (State.TRANSIENT, State.PENDING) and mapping.primary not in model.model_fields_set:
             self.add(model)  # a key that was made up belongs to no document
             return model
         for target in referenced(model):
