@@ -89,12 +89,14 @@ class Column(_Proxy, Generic[T]):
             object.__setattr__(self, "parent", None)
             object.__setattr__(self, "field", field.source)
 
-    def __getattribute__(self, name: str) -> Any:  # a column of a type that only the embedded model knows
-        if not name.startswith("_") and not name.endswith("_"):
-            child = _child(self, name)
-            if child is not None:
-                return child
-        return object.__getattribute__(self, name)
+    if not TYPE_CHECKING:  # a checker would take every misspelt operator for a field
+
+        def __getattribute__(self, name: str) -> Any:  # a column of a type that only the embedded model knows
+            if not name.startswith("_") and not name.endswith("_"):
+                child = _child(self, name)
+                if child is not None:
+                    return child
+            return object.__getattribute__(self, name)
 
     def __getattr__(self, name: str) -> Column[Any]:  # reached when there is no such field and no such method
         raise AttributeError(f"{_named(self)} has no field {name!r}")

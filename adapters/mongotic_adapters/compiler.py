@@ -127,7 +127,7 @@ def _filter(mapping: Mapping, given: AnyMapping[str, object], *, known_only: boo
         if key in _LOGICAL:
             compiled[key] = [condition(mapping, part) for part in _parts(key, operand)]
             continue
-        if known_only:
+        if known_only and not key.startswith("$"):  # $expr, for two columns
             _expect_key(mapping, key, "where()")
         compiled[key] = _operand(mapping, key, operand)
     return compiled

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import odmantic
 from odmantic import Model, ObjectId
@@ -131,13 +131,15 @@ class MongoModelMetaclass(ModelMetaclass):
         type.__setattr__(made, "__declared__", declared)
         return made
 
-    def __getattr__(cls, name: str) -> Any:  # as Pydantic's  # pyright: ignore[reportSelfClsParameterName]  # a metaclass
-        if cls._has_columns() and name in cast("dict[str, object]", vars(cls)["__odm_fields__"]):
-            if not vars(cls)["__tablename__"]:
-                raise AttributeError(f"{name!r}: the class has no __tablename__; ask a class that has one")
-            mapping = class_mapping(cast("type[Model]", cls))
-            return top_level(mapping, mapping.fields[name])
-        return cast("Any", ModelMetaclass).__getattr__(cls, name)
+    if not TYPE_CHECKING:  # a checker would take every misspelt field for one
+
+        def __getattr__(cls, name: str) -> Any:  # as Pydantic's
+            if cls._has_columns() and name in cast("dict[str, object]", vars(cls)["__odm_fields__"]):
+                if not vars(cls)["__tablename__"]:
+                    raise AttributeError(f"{name!r}: the class has no __tablename__; ask a class that has one")
+                mapping = class_mapping(cast("type[Model]", cls))
+                return top_level(mapping, mapping.fields[name])
+            return cast("Any", ModelMetaclass).__getattr__(cls, name)
 
     def _has_columns(cls) -> bool:  # pyright: ignore[reportSelfClsParameterName]  # a metaclass
         """Tell whether the class is finished, and no class is just being derived from it.
