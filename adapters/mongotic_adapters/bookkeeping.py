@@ -107,12 +107,21 @@ class Bookkeeping:
             raise
 
     def _add_with_references(self, model: Model) -> None:
+        self._make_one(model)
         stored = self._known(model).state is not State.TRANSIENT
         assigned = odm.assigned_fields(model) or set()
         for name, target in references_of(model).items():
             # ODMantic stores what an instance refers to along with it.
             self._add_referenced(target, stored=stored and name not in assigned)
         self._add_one(model)
+
+    def _make_one(self, instance: Model) -> None:
+        """Let *instance* refer to the instances this session holds, where it refers to others of the same documents."""
+        for name, target in references_of(instance).items():
+            state = self._identities.find(identity_of(target))
+            held = None if state is None or state.state is State.MARKED else state()
+            if held is not None and held is not target:
+                instance.__dict__[name] = held
 
     def _add_referenced(self, target: Model, *, stored: bool = False) -> None:
         """Take care of what a reference points to, if nobody else does; to be referred to, its key is enough."""
@@ -187,6 +196,7 @@ class Bookkeeping:
         if state.state in (State.TRANSIENT, State.PENDING) and mapping.primary not in model.model_fields_set:
             self.add(model)  # a key that was made up belongs to no document
             return model
+        self._make_one(model)
         for target in referenced(model):
             self._add_referenced(target)
         key = identity_of(model)
@@ -374,6 +384,7 @@ class Bookkeeping:
             changes.take_over(mapping, instance, fresh, {*mapping.by_key, *record[0]}.__contains__)
             changes.remember_read(state, mapping, fresh, record[0], codec)
             state.as_read = record[1]
+            state.references = references_of(instance)
         else:
             keys = {mapping.field(name, "refresh()").key for name in names}
             earlier = snapshot.decode(changes.believed(state, mapping, codec), codec)
@@ -381,7 +392,7 @@ class Bookkeeping:
             read = snapshot.decode(snapshot.take(mapping, fresh, codec), codec)
             kept = changes.replaced(earlier, read, keys)
             state.snapshot, state.as_read = snapshot.encode_document(kept, codec, describe(instance)), None
-        state.references = references_of(instance)
+            state.references = {**state.references, **{name: references[name] for name in names if name in references}}
         state.expired = False
         self._identities.put(identity_of(instance), state, instance)
         odm.mark_assigned(instance, set())
@@ -415,6 +426,8 @@ class Bookkeeping:
         state.references = references
         self._identities.put(identity_of(instance), state, instance)
         odm.mark_assigned(instance, set())
+        # A key that was made up is now the key of a document; pickled and copied instances know it by this.
+        instance.model_fields_set.add(class_mapping(type(instance)).primary)
 
     def removed(self, instance: Model) -> None:
         """Note that the document of *instance* was removed."""
@@ -464,10 +477,9 @@ class Bookkeeping:
 
     def cascade(self) -> None:
         """Add the transient instances that held instances refer to by now."""
-        for _, instance in self.stored():
-            for target in referenced(instance):
-                self._add_referenced(target)
-        for instance in (*self.new, *self.merged):
+        stored = [instance for _, instance in self.stored()]
+        for instance in (*stored, *self.new, *self.merged):
+            self._make_one(instance)
             for target in referenced(instance):
                 self._add_referenced(target)
 

@@ -97,7 +97,7 @@ def _step(owner: type[BaseModel], mapping: Mapping | None, key: str) -> Step:
     field = None if mapping is None else mapping.by_key[key]
     name = key if field is None else field.name
     if field is not None and field.target is not None:
-        many = field.shape is Shape.EMBEDDED_MANY and field.container is not dict
+        many = field.shape is Shape.EMBEDDED_MANY and field.container in _LISTS
     else:
         many = any(origin in _LISTS for origin in _origins(owner.model_fields[name].annotation))
     return Step(owner, name, key, field, many)

@@ -99,7 +99,15 @@ class Column(_Proxy, Generic[T]):
             return object.__getattribute__(self, name)
 
     def __getattr__(self, name: str) -> Column[Any]:  # reached when there is no such field and no such method
+        if name.startswith("__") or name in Column.__slots__:
+            raise AttributeError(name)  # asked by copy and pickle, of a column that is not set up yet
         raise AttributeError(f"{_named(self)} has no field {name!r}")
+
+    def __copy__(self) -> Column[T]:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Column[T]:
+        return self
 
     # -- comparison ----------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from typing_extensions import dataclass_transform
 
 from . import odmantic_internals as odm
 from .columns import top_level
+from .errors import ArgumentTypeError
 from .mapping import class_mapping
 
 SPARE_PRIMARY = "document_id"
@@ -44,6 +45,8 @@ class Declared:
             if inherited is not None:
                 self.annotations |= inherited.annotations
                 self.defaults |= inherited.defaults
+            elif issubclass(base, BaseModel) and base is not Model:
+                self._mix_in(base)
         own = odm.resolved_annotations(namespace)
         for name, annotation in own.items():
             if odm.is_field(name, annotation, namespace.get(name)):
@@ -51,7 +54,23 @@ class Declared:
                 self.defaults.pop(name, None)
                 if name in namespace:
                     self.defaults[name] = namespace[name]
+            else:  # a ClassVar, say: no field any more
+                self.annotations.pop(name, None)
+                self.defaults.pop(name, None)
+        for name in self.annotations.keys() & namespace.keys() - own.keys():
+            self.defaults[name] = namespace[name]  # a new default for an inherited field
         self._own = own
+
+    def _mix_in(self, base: type[BaseModel]) -> None:
+        """Take over the fields of a plain Pydantic model that the class also derives from."""
+        if issubclass(base, odm.BaseODMModel):
+            raise ArgumentTypeError(
+                f"a MongoBaseModel cannot derive from {base.__qualname__}, an ODMantic model with a collection of its "
+                "own: put what they share into a MongoBaseModel without __tablename__"
+            )
+        for name, field in base.model_fields.items():
+            self.annotations[name] = field.annotation
+            self.defaults[name] = field
 
     def write_to(self, namespace: dict[str, Any]) -> None:
         """Put everything into the body of a class, in the form ODMantic takes."""

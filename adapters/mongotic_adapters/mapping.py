@@ -79,6 +79,9 @@ class Mapping:
     repeatable: bool
     own_serializers: bool
 
+    def __deepcopy__(self, memo: object) -> Mapping:
+        return self  # there is one per class, told apart by identity
+
     @property
     def name(self) -> str:
         """The class's name, for messages."""

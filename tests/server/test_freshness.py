@@ -125,6 +125,36 @@ async def test_refresh_follows_references(session: AsyncSession, raw: Database[D
     assert session.dirty == []
 
 
+async def test_refresh_of_one_field_does_not_make_an_unwritten_reference_the_baseline(
+    session: AsyncSession, raw: Database[Document]
+) -> None:
+    book = Book(title="b", publisher=Publisher(name="North"))
+    session.add(book)
+    await session.commit()
+    north = book.publisher
+    book.publisher = Publisher(name="South")
+    await session.refresh(book, ["title"])
+    session.rollback()
+    assert book.publisher is north
+    await session.commit()
+    assert (raw["book"].find_one() or {})["publisher"] == north.id
+
+
+async def test_one_document_is_one_object_in_what_is_merged_and_added(
+    session: AsyncSession, session_maker: SessionMaker, raw: Database[Document]
+) -> None:
+    async with session_maker() as other:
+        detached = Book(title="b", publisher=Publisher(name="North"))
+        other.add(detached)
+        await other.commit()
+    north = await session.get(Publisher, detached.publisher.id)
+    session.add(detached)
+    assert detached.publisher is north
+    detached.publisher.name = "South"
+    await session.commit()
+    assert (raw["publisher"].find_one() or {})["name"] == "South"
+
+
 # -- expire -------------------------------------------------------------------------------------------------------
 
 

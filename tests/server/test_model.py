@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from datetime import datetime
-from typing import Any, Optional, Text
+from typing import Any, Optional, Text, cast
 
 import pytest
 from bson import ObjectId
@@ -130,6 +130,67 @@ def test_pickled_and_copied_instances_can_be_changed() -> None:
         twin.homes[0].street = "1"
         twin.homes = []
         assert (user.name, user.homes[0].city) == ("Ann", "Oslo")
+
+
+class Audited(BaseModel):
+    author: str = "nobody"
+
+
+class Note(MongoBaseModel, Audited):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]  # ODMantic's
+    __tablename__ = "notes"
+    text: str = ""
+    address: Optional[Address] = None  # noqa: UP045
+
+
+untyped_note: Any = Note
+
+
+class Loud(Note):
+    text = "!"  # pyright: ignore[reportGeneralTypeIssues]  # a new default, without saying the type again
+
+
+async def test_fields_of_a_plain_mixin_are_stored(session: AsyncSession, raw: Database[Document]) -> None:
+    session.add(Note(author="Ann"))  # pyright: ignore[reportCallIssue]
+    await session.commit()
+    assert raw["notes"].find_one({}, {"_id": 0}) == {"author": "Ann", "text": "", "address": None}
+
+
+def test_an_inherited_field_takes_a_new_default() -> None:
+    assert (Loud().text, Loud(text="?").text) == ("!", "?")
+
+
+def test_an_odmantic_model_cannot_be_mixed_in() -> None:
+    class Plain(Model):
+        name: str
+
+    with pytest.raises(TypeError, match=r"cannot derive from .*Plain"):
+        cast("Any", type(MongoBaseModel))(
+            "Both", (MongoBaseModel, Plain), {"__module__": __name__, "__qualname__": "Both"}
+        )
+
+
+async def test_a_field_of_an_optional_embedded_model_can_be_selected(session: AsyncSession) -> None:
+    session.add_all([Note(text="a"), Note(text="b", address=Address(city="Rome"))])
+    await session.commit()
+    statement = select(Note.text, untyped_note.address.city).order_by(Note.text)
+    rows = await (await session.execute(statement)).all()
+    assert [tuple(row) for row in rows] == [("a", None), ("b", "Rome")]
+
+
+def test_columns_can_be_copied() -> None:
+    assert copy.deepcopy(untyped.name == "a") == {"name": {"$eq": "a"}}
+    assert copy.copy(untyped.name) is not None
+
+
+async def test_a_pickled_twin_can_be_merged(session: AsyncSession, raw: Database[Document]) -> None:
+    user = User(name="Ann", email="a")
+    session.add(user)
+    await session.commit()
+    twin = pickle.loads(pickle.dumps(user))
+    twin.name = "Anna"
+    assert session.merge(twin) is user
+    await session.commit()
+    assert (raw["users"].find_one() or {})["name"] == "Anna"
 
 
 # -- the key ------------------------------------------------------------------------------------------------------
