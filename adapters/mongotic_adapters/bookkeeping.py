@@ -238,7 +238,9 @@ class Bookkeeping:
         mapping = class_mapping(type(model))
         codec = self.codec(mapping)
         earlier = snapshot.decode(changes.believed(state, mapping, codec), codec)
-        now = snapshot.decode(snapshot.take(mapping, model, codec), codec)
+        now = changes.encodable(mapping, model, codec)
+        # What cannot be stored is believed as before: it shows in `dirty` until a refresh overwrites it.
+        now |= {key: value for key, value in earlier.items() if key in mapping.by_key and key not in now}
         keys = {*earlier, *now} if names is None else {mapping.field(name, "expire()").key for name in names}
         state.snapshot = snapshot.encode_document(changes.replaced(earlier, now, keys), codec, describe(model))
         state.as_read = None

@@ -93,7 +93,7 @@ def restore(state: InstanceState, instance: Model, codec: Codec) -> None:
     """Set the fields of *instance* back to what the database is believed to hold."""
     mapping = class_mapping(type(instance))
     earlier = snapshot.decode(believed(state, mapping, codec), codec)
-    now = _encodable(mapping, instance, codec)
+    now = encodable(mapping, instance, codec)
     changed = {key for key in earlier if key not in now or not snapshot.same(earlier[key], now[key])}
     changed |= {key for key in now if key not in earlier and key not in mapping.by_key}
     if not changed:
@@ -138,7 +138,7 @@ def _unwritten_keys(state: InstanceState, instance: Model, codec: Codec) -> set[
     except ArgumentError:
         mapping = class_mapping(type(instance))
         earlier = snapshot.decode(believed(state, mapping, codec), codec)
-        now = _encodable(mapping, instance, codec)
+        now = encodable(mapping, instance, codec)
         return _differing(earlier, now)
 
 
@@ -149,7 +149,7 @@ def _differing(one: Document, other: Document) -> set[str]:
     }
 
 
-def _encodable(mapping: Mapping, instance: Model, codec: Codec) -> Document:
+def encodable(mapping: Mapping, instance: Model, codec: Codec) -> Document:
     """Return the document of *instance* without the fields that cannot be stored."""
     try:
         return snapshot.decode(snapshot.take(mapping, instance, codec), codec)

@@ -199,7 +199,10 @@ class Column(_Proxy, Generic[T]):
 
     def match(self, pattern: str | re.Pattern[str]) -> Expression:
         """Fit texts in which the regular expression *pattern* is found; ODMantic's name for it."""
-        return Expression(self.mapping_, {self.key_: re.compile(pattern)})
+        try:
+            return Expression(self.mapping_, {self.key_: re.compile(pattern)})
+        except (re.error, TypeError) as error:
+            raise ArgumentError(f"{_named(self)}.match(): {pattern!r} is no regular expression: {error}") from error
 
     def __bool__(self) -> NoReturn:
         raise ArgumentTypeError(

@@ -23,8 +23,18 @@ def condition(mapping: Mapping, criterion: object) -> Document:
 
     Raises:
         ArgumentTypeError: it is a bool, or nothing that can be a condition.
-        ArgumentError: it names a field the model does not have, or compares two fields.
+        ArgumentError: it names a field the model does not have, compares two fields, or is nested too deeply.
     """
+    try:
+        return _condition(mapping, criterion)
+    except RecursionError:
+        raise ArgumentError(
+            "where(): the condition is nested too deeply; MongoDB takes about 100 levels. Give many conditions to one "
+            "and_() or or_() instead of chaining & or |. Nothing was sent."
+        ) from None
+
+
+def _condition(mapping: Mapping, criterion: object) -> Document:
     if isinstance(criterion, bool):
         raise ArgumentTypeError(
             f"where() got {criterion!r}, which is no condition: was an attribute of an instance compared instead of "
@@ -125,7 +135,7 @@ def _filter(mapping: Mapping, given: AnyMapping[str, object], *, known_only: boo
         if not isinstance(cast("object", key), str):
             raise ArgumentTypeError(f"where(): {key!r} cannot be a key of a filter")
         if key in _LOGICAL:
-            compiled[key] = [condition(mapping, part) for part in _parts(key, operand)]
+            compiled[key] = [_condition(mapping, part) for part in _parts(key, operand)]
             continue
         if known_only and not key.startswith("$"):  # $expr, for two columns
             _expect_key(mapping, key, "where()")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from odmantic import Field, Model, ObjectId, Reference
 from pymongo.database import Database
@@ -193,6 +195,17 @@ async def test_the_next_read_overwrites_what_is_expired(
     else:
         await session.refresh(ann)
     assert (ann.name, ann.age) == ("Anna", 30)
+
+
+async def test_a_value_that_cannot_be_stored_can_be_expired(
+    session: AsyncSession, ann: User, raw: Database[Document]
+) -> None:
+    broken: Any = ann.tags
+    broken.append(object())
+    ann.age = 99
+    session.expire(ann)
+    await session.refresh(ann)
+    assert (ann.age, ann.tags) == (30, ["a"])
 
 
 async def test_expire_of_some_fields(session: AsyncSession, ann: User, raw: Database[Document]) -> None:

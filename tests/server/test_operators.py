@@ -153,12 +153,21 @@ async def test_conditions_work_in_odmantics_engine_too(sync_engine: SyncEngine, 
     assert engine.count(c.model, c.home.city.ne("Rome")) == 2
 
 
+def deep(levels: int) -> Any:
+    condition = col(Plain.age) > 0
+    for _ in range(levels):
+        condition = condition & (col(Plain.age) > 1)
+    return condition
+
+
 MISTAKES: list[tuple[str, Any, type[Exception], str]] = [
     ("in_ of text", lambda: col(Plain.name).in_("abc"), ArgumentTypeError, "takes a list of values, got 'abc'"),
     ("in_ of a dict", lambda: col(Plain.name).in_({"a": 1}), ArgumentTypeError, "takes a list"),
     ("not_in of a number", lambda: untyped.col(Plain.age).not_in(3), ArgumentTypeError, "takes a list"),
     ("like of a number", lambda: untyped.col(Plain.name).like(3), ArgumentTypeError, "takes text, got 3"),
     ("contains of None", lambda: col(Plain.name).contains(None), ArgumentTypeError, "takes text"),
+    ("a broken regular expression", lambda: col(Plain.name).match("("), ArgumentError, "is no regular expression"),
+    ("a very deep condition", lambda: select(Plain).where(deep(3000)), ArgumentError, "nested too deeply"),
     ("NUL in a pattern", lambda: col(Plain.name).startswith("a\0"), ArgumentError, "NUL"),
     ("the word and", lambda: (col(Plain.age) > 3) and (col(Plain.age) < 9), TypeError, "neither true nor false"),
     ("a column as truth", lambda: bool(col(Plain.age)), TypeError, "neither true nor false"),
