@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any, cast
 
+import pymongo
 import pytest
 from bson import Int64
 from odmantic import AIOEngine, EmbeddedModel, Field, Model, Reference, SyncEngine
@@ -191,7 +191,7 @@ async def test_a_cancelled_commit_leaves_books_that_agree_with_the_database(
     assert raw["badge"].count_documents({"text": "changed"}) == 40
 
 
-@pytest.mark.skipif(version("pymongo") < "4.11", reason="it blocks the event loop while a command is on its way")
+@pytest.mark.skipif(pymongo.version_tuple < (4, 11), reason="it blocks the event loop while a command is on its way")
 async def test_a_cancelled_write_is_not_overtaken(
     async_engine: AIOEngine, raw: Database[Document], raw_client: MongoClient[Document]
 ) -> None:

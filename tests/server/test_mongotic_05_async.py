@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import pymongo
 import pytest
 from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -717,6 +718,7 @@ async def test_a_session_for_each_task(make: async_sessionmaker, fleet: Any, raw
 
 
 @pytest.mark.usefixtures("stored")
+@pytest.mark.skipif(pymongo.version_tuple < (4, 11), reason="it blocks the event loop while a command is on its way")
 async def test_a_session_shared_by_tasks_says_so(session: AsyncSession, fleet: Any) -> None:
     asking = [session.scalars(select(fleet.Ship)).all() for _ in range(2)]
     first, second = await asyncio.gather(*asking, return_exceptions=True)
