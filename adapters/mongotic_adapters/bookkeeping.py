@@ -98,12 +98,12 @@ class Bookkeeping:
             InvalidRequestError: another session holds it, or this one holds another instance of the same document.
         """
         model = _expect_model(instance, "add")
-        before = set(self._pending)
+        before = len(self._pending)
         try:
             self._add_with_references(model)
         except InvalidRequestError:
-            for oid in [oid for oid in self._pending if oid not in before]:
-                self._release(remember(self._pending[oid]))
+            for added in list(self._pending.values())[before:]:
+                self._release(remember(added))
             raise
 
     def _add_with_references(self, model: Model) -> None:
