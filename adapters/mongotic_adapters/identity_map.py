@@ -1,7 +1,8 @@
 """The identity map: one document, one instance per session.
 
 Used by `bookkeeping` alone.  Instances that may hold unwritten changes are held strongly, because no hook tells a
-session of an in-place change; `release_clean` is how an iteration over a large result lets go of those nobody touched.
+session of an in-place change; `Bookkeeping.let_go` is how an iteration over a large result lets go of those nobody
+touched.
 """
 
 from __future__ import annotations
