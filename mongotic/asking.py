@@ -29,7 +29,7 @@ def scalar_query(port: Port, books: Bookkeeping, statement: Select[tuple[T]]) ->
         raise ArgumentTypeError(f"scalars() and scalar() take a query made by select(), got {statement!r}")
     projection = statement.projection
     if projection is None:
-        return cast("Query[T]", Instances(port, books, statement.command, statement.batch))
+        return cast("Query[T]", Instances(port, books, statement.command, statement.batch, statement.options))
     if len(projection.readers) > 1:
         raise ArgumentTypeError(
             f"scalars() and scalar() give the values of one column, and {statement!r} has {len(projection.readers)}; "
@@ -47,7 +47,9 @@ def row_query(port: Port, books: Bookkeeping, statement: Select[tuple[Unpack[Ts]
     if projection is None:
         name = statement.command.mapping.name
         row = row_class((name,), (name,))
-        query = Instances(port, books, statement.command, statement.batch).transformed(lambda item: row((item,)))
+        query = Instances(port, books, statement.command, statement.batch, statement.options).transformed(
+            lambda item: row((item,))
+        )
     elif statement.once:
         query = DistinctColumns(port, statement.command, projection, projection.computed_rows, statement.batch)
     else:

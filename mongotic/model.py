@@ -18,12 +18,11 @@ import odmantic
 from odmantic import Model, ObjectId
 from typing_extensions import Self
 
-from mongotic_adapters import odmantic_internals as odm
 from mongotic_adapters.columns import Column, top_level
+from mongotic_adapters.copies import make_new
 from mongotic_adapters.declaration import MongoModelMetaclass
-from mongotic_adapters.document_validator import finisher
 from mongotic_adapters.instance_state import describe, state_of
-from mongotic_adapters.mapping import class_mapping, mapping_of
+from mongotic_adapters.mapping import class_mapping
 from mongotic_adapters.validation import validated
 
 from .exceptions import InvalidRequestError
@@ -81,17 +80,17 @@ class MongoBaseModel(Model, metaclass=MongoModelMetaclass):
 
     def __copy__(self) -> Self:
         twin = cast("Self", Model.__copy__(self))  # type: ignore[redundant-cast]  # not to pyright
-        _make_new(twin)
+        make_new(twin)
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         twin = cast("Self", Model.__deepcopy__(self, memo))  # type: ignore[redundant-cast]  # not to pyright
-        _make_new(twin)
+        make_new(twin)
         return twin
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         Model.__setstate__(self, state)
-        _make_new(self)
+        make_new(self)
 
 
 class _Key:
@@ -118,13 +117,6 @@ def _set_key(instance: MongoBaseModel, value: object) -> None:
     # Past ODMantic, which lets nobody assign a primary key.
     instance.__dict__[mapping.primary] = key
     instance.model_fields_set.add(mapping.primary)
-
-
-def _make_new(instance: Model) -> None:
-    """Make a copy an instance of its own, with the slot ODMantic writes to, which copying leaves empty."""
-    mapping = mapping_of(type(instance))
-    finisher(mapping)(instance)
-    odm.mark_assigned(instance, set(mapping.fields))
 
 
 # Set here because Pydantic takes a name with an underscore in a class body for a private attribute.

@@ -9,15 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from typing_extensions import Self
+from typing_extensions import Self, TypedDict, Unpack
 
 from mongotic_adapters import compiler, distinct
+from mongotic_adapters.options import USUAL_QUERY, QueryOptions, changed_query
 from mongotic_adapters.projection import Projection
 
 from .clauses import Filtered
 from .exceptions import ArgumentError, ArgumentTypeError
 
 R = TypeVar("R")
+
+
+class QueryOption(TypedDict, total=False):
+    """The keyword arguments of `Select.execution_options`."""
+
+    populate_existing: bool
+    identity_map: bool
+    detached: bool
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,11 +38,13 @@ class Select(Filtered, Generic[R]):
         projection: the selected columns; None for whole instances.
         once: each distinct row is given once.
         batch: how many documents an iteration fetches at a time; None for the usual number.
+        options: what `execution_options` was given.
     """
 
     projection: Projection | None = None
     once: bool = False
     batch: int | None = None
+    options: QueryOptions = USUAL_QUERY
 
     def order_by(self, *clauses: object) -> Self:
         """Sort the result.
@@ -104,6 +115,23 @@ class Select(Filtered, Generic[R]):
             ArgumentTypeError: it is no whole number.
         """
         return replace(self, batch=_amount("yield_per", documents, least=1))
+
+    def execution_options(self, **options: Unpack[QueryOption]) -> Self:
+        """Say how the query is to be carried out.
+
+        Arguments:
+            populate_existing: instances the session holds take every value read; unwritten changes of them are lost.
+            identity_map: an iteration after `yield_per` gives the session's own instances, as it does without.
+            detached: the instances are copies of their own, held by no session; added to one, they are updated.
+
+        Returns:
+            A new statement; the command it becomes is the same.
+
+        Raises:
+            ArgumentError: there is no option of that name.
+            ArgumentTypeError: its value has the wrong type.
+        """
+        return replace(self, options=changed_query(self.options, options))
 
     def __repr__(self) -> str:
         read = self.command

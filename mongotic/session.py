@@ -15,9 +15,12 @@ from typing import Any, TypeVar, cast, overload
 from odmantic import Model
 from typing_extensions import Self, TypeVarTuple, Unpack
 
+from mongotic_adapters import copies
 from mongotic_adapters.blocking import BlockingPort, SyncBind
 from mongotic_adapters.bookkeeping import Bookkeeping
-from mongotic_adapters.flows import driving, executing, flushing, reading
+from mongotic_adapters.events import Dispatch
+from mongotic_adapters.flows import driving, executing, flushing, reading, transacting
+from mongotic_adapters.loading import expect_model
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.port import Port
 
@@ -26,7 +29,8 @@ from .asking import row_query, scalar_query
 from .exceptions import ArgumentTypeError, InvalidRequestError, ResourceClosedError
 from .result import Result, ScalarResult, SelectResult
 from .select_statement import Select
-from .statements import Delete, Insert, Update
+from .settings import SessionOptions, Settings, settings
+from .statements import Delete, Insert, Update, delete
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
@@ -36,13 +40,16 @@ Ts = TypeVarTuple("Ts")
 class SessionBase:
     """The half of a session that needs no input or output."""
 
-    def __init__(self, port: Port, info: dict[str, object] | None) -> None:
+    def __init__(self, port: Port, settings: Settings, *, awaits: bool) -> None:
         self._port = port
-        self._books = Bookkeeping(port.codec)
+        self._settings = settings
+        self._books = Bookkeeping(port.codec, settings.cache_size)
         self._books.session = weakref.ref(self)
+        kinds = [kind for kind in reversed(type(self).__mro__) if kind is not object]
+        self._books.events = Dispatch(weakref.ref(self), kinds, awaits=awaits)
         self._closed = False
         self._running: str | None = None
-        self.info: dict[str, object] = dict(info or {})
+        self.info: dict[str, object] = dict(settings.info or {})
 
     # -- instances -----------------------------------------------------------------------------------------------
 
@@ -84,11 +91,35 @@ class SessionBase:
             for instance in instances:
                 self._books.add(instance)
 
+    def is_modified(self, instance: Model) -> bool:
+        """Tell whether an instance has values the database is not believed to hold: whether it is in `dirty`, in
+        short.  A new instance is not modified, but new.
+
+        Raises:
+            UnmappedInstanceError: it is no model instance.
+        """
+        return self._books.is_modified(expect_model(instance, "is_modified"))
+
+    def clone(self, instance: M) -> M:
+        """Return a new instance with copies of the values of *instance* and a new key, in no session.  It refers to
+        the same instances.
+
+        Raises:
+            UnmappedInstanceError: it is no model instance.
+            ArgumentError: the model's keys are not made up, so there is no new one.
+        """
+        return cast("M", copies.clone(expect_model(instance, "clone")))
+
     def expunge(self, instance: Model) -> None:
         """Let go of an instance: its values stay as they are, and this session does not write them.  A stranger is
         ignored."""
         with self._operation("expunge"):
             self._books.expunge(instance)
+
+    def expunge_all(self) -> None:
+        """Let go of every instance; see `expunge`."""
+        with self._operation("expunge_all"):
+            self._books.release_all()
 
     def expire(self, instance: Model, names: Iterable[str] | None = None) -> None:
         """Note that the database may hold something newer: values stay, and no unwritten change of them is written.
@@ -106,11 +137,21 @@ class SessionBase:
         with self._operation("expire"):
             self._books.expire(instance, names)
 
-    def merge(self, instance: M) -> M:
+    def expire_all(self) -> None:
+        """Note that the database may hold something newer for every instance; see `expire`."""
+        with self._operation("expire_all"):
+            self._books.expire_all()
+
+    def merge(self, instance: M, *, exclude_unset: bool = False) -> M:
         """Stage the whole state of an instance: the next flush writes it onto its document, or as a new one.
 
         The command is an `update` with `upsert`, whose `$set` has every declared field; keys the model does not know
         are kept. An instance whose key was made up and never stored is added instead.
+
+        Arguments:
+            instance: any instance that no other session holds.
+            exclude_unset: write only the fields that were set explicitly (Pydantic's `model_fields_set`); defaults go
+                into `$setOnInsert`, and the flush reads the document again to know the other fields.
 
         Returns:
             The instance the session holds for that document, with the values of *instance*; *instance* if it holds
@@ -121,7 +162,7 @@ class SessionBase:
             InvalidRequestError: another session holds it, or it is deleted or marked for deletion.
         """
         with self._operation("merge"):
-            return cast("M", self._books.merge(instance))
+            return cast("M", self._books.merge(instance, exclude_unset=exclude_unset))
 
     def _mark_deleted(self, instance: Model) -> None:
         with self._operation("delete"):
@@ -156,6 +197,10 @@ class SessionBase:
         return f"<{type(self).__name__}: {counts}>"
 
     # -- for the results -----------------------------------------------------------------------------------------
+
+    def made_by(self, maker: object) -> None:
+        """Tell the listeners of *maker*, too; for makers, not for users."""
+        self._books.events.add_target(maker)
 
     @property
     def engine_room(self) -> tuple[Port, Bookkeeping]:
@@ -195,19 +240,20 @@ class Session(SessionBase):
     """A unit of work on ODMantic models, blocking.
 
     Arguments:
-        bind: an `odmantic.SyncEngine`, or a `pymongo.MongoClient`.
-        database: the database's name, for a client whose connection string names none.
-        info: anything you want to keep with the session.
+        bind: an `odmantic.SyncEngine`, an open session or transaction of one, or a `pymongo.MongoClient`.
+        **options: see `mongotic.settings.SessionOptions`.
 
     Raises:
-        ArgumentTypeError: *bind* is something else; an engine or client for asyncio, say.
+        ArgumentTypeError: *bind* is something else, an engine or client for asyncio, say; or an option is unknown.
+        ArgumentError: an option's value is out of range.
 
     No transaction stays open between calls: `flush`, `commit` and `execute` write at once.  A session serves one
     thread at a time.
     """
 
-    def __init__(self, bind: SyncBind, *, database: str | None = None, info: dict[str, object] | None = None) -> None:
-        super().__init__(BlockingPort(bind, database), info)
+    def __init__(self, bind: SyncBind, **options: Unpack[SessionOptions]) -> None:
+        chosen = settings("Session", options)
+        super().__init__(BlockingPort(bind, chosen.database, chosen.writes), chosen, awaits=False)
 
     # -- queries -------------------------------------------------------------------------------------------------
 
@@ -228,12 +274,14 @@ class Session(SessionBase):
         """Return the first instance or value a query gives, or None: the same as `scalars(statement).first()`."""
         return self.scalars(statement).first()
 
-    def get(self, model: type[M], key: object) -> M | None:
+    def get(self, model: type[M], key: object, *, populate_existing: bool = False) -> M | None:
         """Return the instance with that primary key, or None.
 
         Arguments:
             model: the model class.
             key: the primary key, or what its type accepts: the string of an ObjectId, say.
+            populate_existing: read the document even if the session holds its instance, and overwrite every value of
+                it, unwritten changes included.
 
         Returns:
             The instance the session holds already, without asking the server; else one `find` command with limit 1.
@@ -243,7 +291,17 @@ class Session(SessionBase):
             DocumentError: the document does not fit the model.
             OperationalError: the driver or the server failed.
         """
-        return cast("M | None", self.run(reading.get(self._port, self._books, mapping_of(model), key)))
+        flow = reading.get(self._port, self._books, mapping_of(model), key, populate_existing=populate_existing)
+        return cast("M | None", self.run(flow))
+
+    def get_one(self, model: type[M], key: object, *, populate_existing: bool = False) -> M:
+        """Return the instance with that primary key; see `get`.
+
+        Raises:
+            NotFound: there is none.
+        """
+        flow = reading.get_one(self._port, self._books, mapping_of(model), key, populate_existing=populate_existing)
+        return cast("M", self.run(flow))
 
     # -- writes --------------------------------------------------------------------------------------------------
 
@@ -297,11 +355,20 @@ class Session(SessionBase):
 
     def commit(self) -> None:
         """Write every unwritten change and make it final; see `flush` for what is sent and raised."""
-        self.run(flushing.commit(self._port, self._books))
+        self.run(flushing.commit(self._port, self._books, expire=self._settings.expire_on_commit))
 
     def rollback(self) -> None:
         """Undo every change that was not flushed, on the objects too; what was flushed stays.  Nothing is sent."""
         self._undo()
+        self.run(transacting.after_rollback(self._books))
+
+    def clear_collection(self, model: type[Model]) -> Result:
+        """Remove every document of a model at once: one `delete` command, as `execute(delete(model))` sends it.
+
+        Returns:
+            What was done; `rowcount` documents were removed.
+        """
+        return self.execute(delete(model))
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -347,12 +414,12 @@ class sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users 
     """Makes sessions that are bound alike.
 
     Arguments:
-        bind: an `odmantic.SyncEngine`, or a `pymongo.MongoClient`.
-        database: the database's name, for a client whose connection string names none.
-        info: what each session's `info` begins with.
+        bind: what `Session` takes.
+        **options: see `mongotic.settings.SessionOptions`.
 
     Raises:
-        ArgumentTypeError: *bind* is something else.
+        ArgumentTypeError: *bind* is something else, or an option is unknown.
+        ArgumentError: an option's value is out of range.
 
     ```python
     Session = sessionmaker(engine)
@@ -361,15 +428,18 @@ class sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users 
     ```
     """
 
-    def __init__(self, bind: SyncBind, *, database: str | None = None, info: dict[str, object] | None = None) -> None:
-        BlockingPort(bind, database)  # a bind that does not fit is reported here, not at the first request served
+    def __init__(self, bind: SyncBind, **options: Unpack[SessionOptions]) -> None:
+        # A bind or an option that does not fit is reported here, not at the first request served.
+        chosen = settings("sessionmaker", options)
+        BlockingPort(bind, chosen.database, chosen.writes)
         self._bind: SyncBind = bind
-        self._database = database
-        self._info = info
+        self._options = options
 
     def __call__(self) -> Session:
         """Return a new session."""
-        return Session(self._bind, database=self._database, info=self._info)
+        session = Session(self._bind, **self._options)
+        session.made_by(self)
+        return session
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self._bind).__name__})"
@@ -390,9 +460,10 @@ async def perform(session: SessionBase, statement: object) -> Result:
     if isinstance(statement, Insert):
         return result.inserted(*await executing.insert(port, statement.mapping, statement.documents))
     if isinstance(statement, Update):
-        return result.updated(await executing.update(port, books, statement.command, statement.assigned))
+        report = await executing.update(port, books, statement.command, statement.assigned, statement.options)
+        return result.updated(report)
     if isinstance(statement, Delete):
-        return result.deleted(await executing.delete(port, books, statement.command))
+        return result.deleted(await executing.delete(port, books, statement.command, statement.options))
     raise ArgumentTypeError(
         f"execute() takes a statement made by select(), insert(), update() or delete(), got {statement!r}"
     )

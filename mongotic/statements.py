@@ -8,11 +8,11 @@ reported in its own line.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar, cast
 
 from odmantic import Model
-from typing_extensions import Self
+from typing_extensions import Self, TypedDict, Unpack
 
 from mongotic_adapters import compiler
 from mongotic_adapters.commands import Read
@@ -20,6 +20,7 @@ from mongotic_adapters.encoding import Document
 from mongotic_adapters.flows.executing import NewDocument
 from mongotic_adapters.mapping import Mapping as Mapped
 from mongotic_adapters.mapping import mapping_of
+from mongotic_adapters.options import USUAL_WRITE, Synchronize, WriteOptions, changed_write
 
 from .clauses import Filtered
 from .exceptions import ArgumentError, ArgumentTypeError
@@ -73,8 +74,37 @@ class Insert(Generic[M]):
         return f"insert({self.mapping.name}).values(<{len(self.documents)} rows>)"
 
 
+class WriteOption(TypedDict, total=False):
+    """The keyword arguments of `execution_options` of `update()` and `delete()`."""
+
+    synchronize_session: Synchronize
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Update(Filtered, Generic[M]):
+class Synchronized(Filtered):
+    """A statement that writes to documents the session may hold instances of; see `Update`, `Delete`."""
+
+    options: WriteOptions = field(default=USUAL_WRITE, kw_only=True)
+
+    def execution_options(self, **options: Unpack[WriteOption]) -> Self:
+        """Say how the statement is to be carried out.
+
+        Arguments:
+            synchronize_session: what becomes of instances the session holds. `"expire"`, the default: all of the model
+                count as expired, values untouched. `"fetch"`: exactly those whose documents fit are read again, or
+                detached. `False`: nothing.
+
+        Returns:
+            A new statement; `"fetch"` costs a `find` command before it, and another one after an update.
+
+        Raises:
+            ArgumentError: there is no such option or value.
+        """
+        return replace(self, options=changed_write(self.options, options))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Update(Synchronized, Generic[M]):
     """Changes every document that fits, beside the unit of work.  Made by `update`."""
 
     assigned: Document
@@ -103,7 +133,7 @@ class Update(Filtered, Generic[M]):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Delete(Filtered, Generic[M]):
+class Delete(Synchronized, Generic[M]):
     """Removes every document that fits, beside the unit of work.  Made by `delete`."""
 
     def __repr__(self) -> str:

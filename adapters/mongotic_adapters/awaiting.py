@@ -10,11 +10,12 @@ import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
-from odmantic import AIOEngine
+from odmantic import AIOEngine, Model
+from odmantic.exceptions import DocumentNotFoundError
 from odmantic.session import AIOSession, AIOTransaction
 from pymongo import AsyncMongoClient
 from typing_extensions import Self
@@ -25,6 +26,7 @@ from .commands import Batch, Read, WriteReport
 from .driver_errors import decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
+from .overrides import Overrides, Writes, as_records, counted, expect_no_find, whole_documents
 from .pymongo_async import AIOEngine as PyMongoEngine
 from .records import Record, split
 from .snapshot import Codec
@@ -37,6 +39,9 @@ FITS = (
     "an odmantic.AIOEngine, an open AIOSession or AIOTransaction of one, or a pymongo AsyncMongoClient or motor "
     "AsyncIOMotorClient with database="
 )
+
+
+T = TypeVar("T")
 
 
 class Cursor(Protocol):
@@ -62,22 +67,23 @@ class AwaitingPort:
     Arguments:
         bind: the engine or client.
         database: the database's name, for a client.
+        writes: whether instances are written by the engine's own methods.
 
     Raises:
         ArgumentTypeError: *bind* is something else.
     """
 
-    def __init__(self, bind: object, database: str | None) -> None:
+    def __init__(self, bind: object, database: str | None, writes: Writes = "auto") -> None:
         if isinstance(bind, AIOEngine):
-            self.binding = bind_engine(bind, database)
+            self.binding = bind_engine(bind, database, writes)
         elif isinstance(bind, (AIOSession, AIOTransaction)):
-            self.binding = bind_engine(bind.engine, database, bind)
+            self.binding = bind_engine(bind.engine, database, writes, bind)
         elif isinstance(bind, AsyncMongoClient):
             asyncio_client = cast("AsyncMongoClient[Document]", bind)
-            self.binding = bind_client(asyncio_client, partial(PyMongoEngine, asyncio_client), database)
+            self.binding = bind_client(asyncio_client, partial(PyMongoEngine, asyncio_client), database, writes)
         elif isinstance(bind, AsyncIOMotorClient):
             motor_client = cast("AsyncIOMotorClient[Document]", bind)
-            self.binding = bind_client(motor_client, partial(AIOEngine, motor_client), database)
+            self.binding = bind_client(motor_client, partial(AIOEngine, motor_client), database, writes)
         else:
             raise refused("AsyncSession", bind, FITS)
 
@@ -89,6 +95,9 @@ class AwaitingPort:
         return self.binding.collection(mapping).codec_options
 
     async def fetch(self, read: Read) -> list[Record]:
+        custom = self.binding.overrides(read.mapping)
+        if custom is not None and custom.reads:
+            return await self._found(custom, read)
         if not read.fits_one_batch:
             return [record async for batch in self.batches(read, 0) for record in batch]
         collection = self.binding.collection(read.mapping)
@@ -101,6 +110,10 @@ class AwaitingPort:
             return [] if batch is None else split(batch, collection.codec_options)
 
     async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
+        custom = self.binding.overrides(read.mapping)
+        if custom is not None and custom.reads:
+            yield await self._found(custom, read)
+            return
         action = f"find on {read.mapping.collection!r}"
         collection = self.binding.collection(read.mapping)
         with translated(action):
@@ -118,17 +131,24 @@ class AwaitingPort:
             await cursor.close()
 
     def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
+        custom = self.binding.overrides(read.mapping)
+        if custom is not None and custom.reads:
+            return whole_documents(self.batches(read, size))
         collection, session = self.binding.collection(read.mapping), self.binding.driver_session()
         cursor = partial(driver_calls.find_documents, collection, read, session, size)
         return _listed(f"find on {read.mapping.collection!r}", cursor, size)
 
     def aggregate(self, mapping: Mapping, pipeline: list[Document], size: int) -> AsyncGenerator[list[Document], None]:
+        expect_no_find(self.binding.overrides(mapping), mapping)
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         cursor = partial(driver_calls.aggregate, collection, pipeline, session, size)
         return _listed(f"aggregate on {mapping.collection!r}", cursor, size)
 
     async def count(self, read: Read) -> int:
+        custom = self.binding.overrides(read.mapping)
         with translated(f"count on {read.mapping.collection!r}"):
+            if custom is not None and (custom.reads or "count" in custom.names):
+                return counted(read, await answered(custom.count(read, self.binding.driver_session())))
             return await cast(
                 "Awaitable[int]",
                 driver_calls.count(self.binding.collection(read.mapping), read, self.binding.driver_session()),
@@ -145,7 +165,33 @@ class AwaitingPort:
         with translated(f"update on {mapping.collection!r}"):
             return await _unless_cancelled(_result(collection.update_many(condition, update, session=session)))
 
+    def overrides(self, mapping: Mapping) -> Overrides | None:
+        return self.binding.overrides(mapping)
+
+    async def save(self, custom: Overrides, instance: Model) -> None:
+        with writing():
+            await answered(custom.save(instance, self.binding.driver_session()))
+
+    async def delete(self, custom: Overrides, instance: Model) -> bool:
+        with writing():
+            try:
+                await answered(custom.delete(instance, self.binding.driver_session()))
+            except DocumentNotFoundError:
+                return False
+        return True
+
+    async def _found(self, custom: Overrides, read: Read) -> list[Record]:
+        action = f"find on {read.mapping.collection!r}"
+        with translated(action):
+            found = await answered(custom.find(read, self.binding.driver_session()))
+        return as_records(read.mapping, found, self.codec(read.mapping))
+
     async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:
+        custom = self.binding.overrides(mapping)
+        if custom is not None and "remove" in custom.names:
+            with translated(f"delete on {mapping.collection!r}"):
+                removed = await answered(custom.remove(mapping, condition, self.binding.driver_session()))
+            return WriteReport(deleted=cast("int", removed))
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         with translated(f"delete on {mapping.collection!r}"):
             return await _unless_cancelled(_result(collection.delete_many(condition, session=session)))
@@ -175,9 +221,7 @@ async def _unless_cancelled(call: Awaitable[driver_calls.Result]) -> WriteReport
     return driver_calls.report(result)
 
 
-async def _to_its_end(
-    call: Awaitable[driver_calls.Result],
-) -> tuple[driver_calls.Result, asyncio.CancelledError | None]:
+async def _to_its_end(call: Awaitable[T]) -> tuple[T, asyncio.CancelledError | None]:
     """Await a write to its end, even when the task is cancelled meanwhile.
 
     Motor's threads go on with a command nobody waits for any more; it could overtake a later one, and nobody would
@@ -191,6 +235,16 @@ async def _to_its_end(
         except asyncio.CancelledError as cancelled:
             interruption = cancelled
     return running.result(), interruption
+
+
+async def answered(call: object) -> object:
+    """Return what an engine's method gives, awaited to its end if it is to be awaited."""
+    if not inspect.isawaitable(call):
+        return call
+    result, interruption = await _to_its_end(cast("Awaitable[object]", call))
+    if interruption is not None:
+        raise interruption
+    return result
 
 
 def _result(call: object) -> Awaitable[driver_calls.Result]:

@@ -17,6 +17,7 @@ from . import odmantic_internals as odm
 from .driver_calls import Collection
 from .errors import ArgumentError, ArgumentTypeError, InvalidRequestError
 from .mapping import Mapping
+from .overrides import Overrides, Writes, overrides
 from .port import database_name
 
 Engine = SyncEngine | AIOEngine
@@ -35,12 +36,15 @@ class Binding:
         client: object,
         make_engine: Callable[[str], Engine],
         database: str | None = None,
+        writes: Writes = "auto",
         joined: OpenSession | None = None,
     ) -> None:
         self._client = client
         self._make_engine = make_engine
         self._database = database
+        self._writes: Writes = writes
         self.joined = joined
+        self._overrides: dict[Mapping, Overrides | None] = {}
         self._collections: dict[Mapping, Collection] = {}
 
     def engine(self, mapping: Mapping) -> Engine:
@@ -62,6 +66,16 @@ class Binding:
             # Asked of the engine, because a subclass may choose another collection.
             found = self._collections[mapping] = odm.collection(self.engine(mapping), mapping.document_model)
         return found
+
+    def overrides(self, mapping: Mapping) -> Overrides | None:
+        """Return what the engine of a model wants to be called for; None for nothing.
+
+        Raises:
+            UnboundExecutionError: no database can be told for the model.
+        """
+        if mapping not in self._overrides:
+            self._overrides[mapping] = overrides(self.engine(mapping), self._writes)
+        return self._overrides[mapping]
 
     @property
     def in_foreign_transaction(self) -> bool:
@@ -91,7 +105,7 @@ class Binding:
             return None
 
 
-def bind_engine(engine: Engine, database: str | None, joined: OpenSession | None = None) -> Binding:
+def bind_engine(engine: Engine, database: str | None, writes: Writes, joined: OpenSession | None = None) -> Binding:
     """Return the binding to an engine, and to the session of the caller's it is part of.
 
     Raises:
@@ -103,22 +117,23 @@ def bind_engine(engine: Engine, database: str | None, joined: OpenSession | None
             f"database={database!r} differs from the engine's database {own!r}; leave it out, or make an "
             "engine for the other database"
         )
-    return Binding(odm.client(engine), lambda name: odm.on_database(engine, name), own, joined)
+    return Binding(odm.client(engine), lambda name: odm.on_database(engine, name), own, writes, joined)
 
 
-def bind_client(client: object, make_engine: Callable[[str], Engine], database: str | None) -> Binding:
+def bind_client(client: object, make_engine: Callable[[str], Engine], database: str | None, writes: Writes) -> Binding:
     """Return the binding to a client.
 
     Arguments:
         client: the client.
         make_engine: makes an engine on a database of it.
         database: the database's name; None leaves it to the models and the connection string.
+        writes: whether instances are written by the engine's own methods.
 
     Raises:
         ArgumentTypeError: *database* is no string.
         ArgumentError: it is empty.
     """
-    return Binding(client, make_engine, wanted_database(database))
+    return Binding(client, make_engine, wanted_database(database), writes)
 
 
 def refused(session: str, bind: object, fits: str) -> ArgumentTypeError:

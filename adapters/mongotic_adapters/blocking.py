@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any, Protocol, TypeAlias, cast
 
 from bson.raw_bson import RawBSONDocument
-from odmantic import SyncEngine
+from odmantic import Model, SyncEngine
+from odmantic.exceptions import DocumentNotFoundError
 from odmantic.session import SyncSession, SyncTransaction
 from pymongo import MongoClient
 from typing_extensions import Self
@@ -21,6 +22,7 @@ from .commands import Batch, Read, WriteReport
 from .driver_errors import decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
+from .overrides import Overrides, Writes, as_records, counted, expect_no_find, whole_documents
 from .records import Record, split
 from .snapshot import Codec
 
@@ -54,19 +56,20 @@ class BlockingPort:
     Arguments:
         bind: the engine or client.
         database: the database's name, for a client.
+        writes: whether instances are written by the engine's own methods.
 
     Raises:
         ArgumentTypeError: *bind* is something else.
     """
 
-    def __init__(self, bind: object, database: str | None) -> None:
+    def __init__(self, bind: object, database: str | None, writes: Writes = "auto") -> None:
         if isinstance(bind, SyncEngine):
-            self.binding = bind_engine(bind, database)
+            self.binding = bind_engine(bind, database, writes)
         elif isinstance(bind, (SyncSession, SyncTransaction)):
-            self.binding = bind_engine(bind.engine, database, bind)
+            self.binding = bind_engine(bind.engine, database, writes, bind)
         elif isinstance(bind, MongoClient):
             client = cast("MongoClient[Document]", bind)
-            self.binding = bind_client(client, lambda name: SyncEngine(client, name), database)
+            self.binding = bind_client(client, lambda name: SyncEngine(client, name), database, writes)
         else:
             raise refused("Session", bind, FITS)
 
@@ -78,6 +81,9 @@ class BlockingPort:
         return self.binding.collection(mapping).codec_options
 
     async def fetch(self, read: Read) -> list[Record]:
+        custom = self.binding.overrides(read.mapping)
+        if custom is not None and custom.reads:
+            return await self._found(custom, read)
         if not read.fits_one_batch:
             return [record async for batch in self.batches(read, 0) for record in batch]
         collection = self.binding.collection(read.mapping)
@@ -89,6 +95,10 @@ class BlockingPort:
             return [] if batch is None else split(batch, collection.codec_options)
 
     async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
+        custom = self.binding.overrides(read.mapping)
+        if custom is not None and custom.reads:
+            yield await self._found(custom, read)
+            return
         action = f"find on {read.mapping.collection!r}"
         collection = self.binding.collection(read.mapping)
         with translated(action):
@@ -106,17 +116,24 @@ class BlockingPort:
             cursor.close()
 
     def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
+        custom = self.binding.overrides(read.mapping)
+        if custom is not None and custom.reads:
+            return whole_documents(self.batches(read, size))
         collection, session = self.binding.collection(read.mapping), self.binding.driver_session()
         cursor = partial(driver_calls.find_documents, collection, read, session, size)
         return _listed(f"find on {read.mapping.collection!r}", cursor, size)
 
     def aggregate(self, mapping: Mapping, pipeline: list[Document], size: int) -> AsyncGenerator[list[Document], None]:
+        expect_no_find(self.binding.overrides(mapping), mapping)
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         cursor = partial(driver_calls.aggregate, collection, pipeline, session, size)
         return _listed(f"aggregate on {mapping.collection!r}", cursor, size)
 
     async def count(self, read: Read) -> int:
+        custom = self.binding.overrides(read.mapping)
         with translated(f"count on {read.mapping.collection!r}"):
+            if custom is not None and (custom.reads or "count" in custom.names):
+                return counted(read, custom.count(read, self.binding.driver_session()))
             return cast(
                 "int", driver_calls.count(self.binding.collection(read.mapping), read, self.binding.driver_session())
             )
@@ -133,7 +150,33 @@ class BlockingPort:
             )
         return driver_calls.report(cast("driver_calls.Result", result))
 
+    def overrides(self, mapping: Mapping) -> Overrides | None:
+        return self.binding.overrides(mapping)
+
+    async def save(self, custom: Overrides, instance: Model) -> None:
+        with writing():
+            custom.save(instance, self.binding.driver_session())
+
+    async def delete(self, custom: Overrides, instance: Model) -> bool:
+        with writing():
+            try:
+                custom.delete(instance, self.binding.driver_session())
+            except DocumentNotFoundError:
+                return False
+        return True
+
+    async def _found(self, custom: Overrides, read: Read) -> list[Record]:
+        action = f"find on {read.mapping.collection!r}"
+        with translated(action):
+            found = custom.find(read, self.binding.driver_session())
+        return as_records(read.mapping, found, self.codec(read.mapping))
+
     async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:
+        custom = self.binding.overrides(mapping)
+        if custom is not None and "remove" in custom.names:
+            with translated(f"delete on {mapping.collection!r}"):
+                removed = custom.remove(mapping, condition, self.binding.driver_session())
+            return WriteReport(deleted=cast("int", removed))
         with translated(f"delete on {mapping.collection!r}"):
             result = self.binding.collection(mapping).delete_many(condition, session=self.binding.driver_session())
         return driver_calls.report(cast("driver_calls.Result", result))

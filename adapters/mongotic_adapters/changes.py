@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import cast
 
+from bson.codec_options import CodecOptions
 from odmantic import Model
 
 from . import odmantic_internals as odm
@@ -18,6 +19,7 @@ from .hydration import hydrate
 from .instance_state import InstanceState, References, describe
 from .mapping import Mapping, class_mapping
 from .records import Record
+from .references import references_of
 from .snapshot import Codec, Difference
 
 
@@ -70,7 +72,7 @@ def renew(state: InstanceState, held: Model, record: Record, references: Referen
     """
     mapping = class_mapping(type(held))
     fresh = hydrate(mapping, record[0], references)
-    mine = _unwritten_keys(state, held, codec)
+    mine = unwritten_keys(state, held, codec)
     earlier = snapshot.decode(believed(state, mapping, codec), codec)
     was_absent = state.absent
     remember_read(state, mapping, fresh, record[0], codec)
@@ -89,10 +91,47 @@ def renew(state: InstanceState, held: Model, record: Record, references: Referen
     state.references = {**references, **{name: target for name, target in state.references.items() if name in mine}}
 
 
-def restore(state: InstanceState, instance: Model, codec: Codec) -> None:
-    """Set the fields of *instance* back to what the database is believed to hold."""
+def believed_value(state: InstanceState, instance: Model, name: str, codec: Codec) -> object:
+    """Return the value of a field as the database is believed to hold it; None where that is not known."""
     mapping = class_mapping(type(instance))
+    if name in state.references:
+        return state.references[name]
     earlier = snapshot.decode(believed(state, mapping, codec), codec)
+    if mapping.fields[name].key not in earlier:
+        return None
+    now = encodable(mapping, instance, codec)
+    try:
+        return cast("object", getattr(hydrate(mapping, {**now, **earlier}, references_of(instance)), name))
+    except DocumentError:  # another field has a value that no document can have
+        return earlier[mapping.fields[name].key]
+
+
+def codec_of(state: InstanceState) -> Codec:
+    """Return the codec options of the session that holds an instance; the driver's own for one that is in none."""
+    owner, instance = state.owner, state()
+    if owner is None or instance is None:
+        return CodecOptions()
+    return owner.codec(class_mapping(type(instance)))
+
+
+def restore(
+    state: InstanceState,
+    instance: Model,
+    codec: Codec,
+    values: bytes | None = None,
+    references: References | None = None,
+) -> None:
+    """Set the fields of *instance* back to what the database is believed to hold.
+
+    Arguments:
+        state: what is remembered of it.
+        instance: the instance.
+        codec: the codec options of its collection.
+        values: the document to set them back to instead.
+        references: what that refers to.
+    """
+    mapping = class_mapping(type(instance))
+    earlier = snapshot.decode(believed(state, mapping, codec) if values is None else values, codec)
     now = encodable(mapping, instance, codec)
     changed = {key for key in earlier if key not in now or not snapshot.same(earlier[key], now[key])}
     changed |= {key for key in now if key not in earlier and key not in mapping.by_key}
@@ -101,7 +140,7 @@ def restore(state: InstanceState, instance: Model, codec: Codec) -> None:
     # The snapshot of an instance that ODMantic loaded lacks what mongotic has not seen: that stays as it is.
     unseen = {key: value for key, value in now.items() if key in mapping.by_key}
     try:
-        source = hydrate(mapping, {**unseen, **earlier}, state.references)
+        source = hydrate(mapping, {**unseen, **earlier}, state.references if references is None else references)
     except DocumentError:  # what it lacks cannot be told from the instance either
         return
     take_over(mapping, instance, source, changed.__contains__)
@@ -130,7 +169,7 @@ def replaced(document: Document, source: Document, keys: Iterable[str]) -> Docum
     return kept | {key: value for key, value in source.items() if key in wanted}
 
 
-def _unwritten_keys(state: InstanceState, instance: Model, codec: Codec) -> set[str]:
+def unwritten_keys(state: InstanceState, instance: Model, codec: Codec) -> set[str]:
     """Return the document's keys under which *instance* has unwritten changes, values that cannot be stored
     included."""
     try:

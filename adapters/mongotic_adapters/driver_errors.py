@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from bson.errors import BSONError, InvalidBSON
 from odmantic import Model
+from odmantic.exceptions import DuplicateKeyError as OdmanticDuplicate
 from pymongo import errors as driver
 
 from .commands import WriteReport
@@ -81,6 +82,8 @@ def writing() -> Generator[None]:
         raise _bulk_failure(error) from error
     except driver.DuplicateKeyError as error:
         raise WriteFailed(0, error, duplicate=True) from error
+    except OdmanticDuplicate as error:  # an engine's own save
+        raise WriteFailed(0, cast("Exception", cast("Any", error).driver_error), duplicate=True) from error
     except driver.WriteConcernError as error:
         # The write itself was done; only its replication was not confirmed. Nothing was counted: zero has it checked.
         raise WriteFailed(1, error, report=WriteReport(matched=0)) from error
@@ -106,6 +109,13 @@ def _bulk_failure(error: driver.BulkWriteError) -> WriteFailed:
         single = driver.DuplicateKeyError(str(first.get("errmsg")), 11000, answer)
         return WriteFailed(completed, single, duplicate=True)
     return WriteFailed(completed, error)
+
+
+def key_taken(collection: str, key: object) -> WriteFailed:
+    """Return the failure of a document whose key exists already, found out before it was sent."""
+    answer: dict[str, object] = {"keyPattern": {"_id": 1}, "keyValue": {"_id": key}}
+    error = driver.DuplicateKeyError(f"E11000 duplicate key in {collection}: _id {key!r}", 11000, answer)
+    return WriteFailed(0, error, duplicate=True)
 
 
 def integrity_error(

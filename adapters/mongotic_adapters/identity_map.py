@@ -7,6 +7,7 @@ touched.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TypeAlias
 
 import bson
@@ -16,7 +17,7 @@ from odmantic import Model
 from odmantic import bson as odm_bson
 
 from .encoding import Document, encode_key, encode_operand
-from .instance_state import InstanceState
+from .instance_state import InstanceState, state_of
 from .mapping import Mapping, class_mapping
 
 IdentityKey: TypeAlias = tuple[type[Model], object]
@@ -58,9 +59,6 @@ class IdentityMap:
         self._states: dict[IdentityKey, InstanceState] = {}
         self._held: dict[int, Model] = {}
 
-    def __len__(self) -> int:
-        return len(self._states)
-
     def states(self) -> list[InstanceState]:
         """Return the state of every instance in the map, in order of arrival."""
         return list(self._states.values())
@@ -77,8 +75,17 @@ class IdentityMap:
         self._held[state.oid] = instance
 
     def hold(self, state: InstanceState, instance: Model) -> None:
-        """Hold an instance of the map strongly again."""
+        """Hold an instance of the map strongly again, as the one last asked for."""
+        self._held.pop(state.oid, None)
         self._held[state.oid] = instance
+
+    def oldest(self, size: int, at_most: int) -> list[InstanceState]:
+        """Return those to let go of first while more than *size* are held strongly: not asked for longest."""
+        excess = min(len(self._held) - size, at_most)
+        if excess <= 0:
+            return []
+        found = (state_of(instance) for instance in islice(self._held.values(), excess))
+        return [state for state in found if state is not None]
 
     def release(self, state: InstanceState) -> None:
         """Keep the instance in the map only as long as somebody else holds it."""

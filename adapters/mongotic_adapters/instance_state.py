@@ -22,7 +22,7 @@ References: TypeAlias = AnyMapping[str, Model]
 """The instances a document refers to, by field name."""
 
 if TYPE_CHECKING:
-    from .bookkeeping import Bookkeeping
+    from .holdings import Holdings
     from .identity_map import IdentityKey
 
 
@@ -63,7 +63,7 @@ class InstanceState(weakref.ref[Model]):
     in_passing: bool
     key: IdentityKey | None
     oid: int
-    owner_ref: weakref.ref[Bookkeeping] | None
+    owner_ref: weakref.ref[Holdings] | None
     references: References
     snapshot: bytes | None
     state: State
@@ -95,7 +95,7 @@ class InstanceState(weakref.ref[Model]):
         return self.state is State.DETACHED and not self.is_stored
 
     @property
-    def owner(self) -> Bookkeeping | None:
+    def owner(self) -> Holdings | None:
         """The books of the session that holds the instance."""
         return None if self.owner_ref is None else self.owner_ref()
 

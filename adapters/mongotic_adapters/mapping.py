@@ -67,6 +67,8 @@ class Mapping:
         keeps_extra: documents' unknown keys are kept on the instance (`extra="allow"`).
         repeatable: reading a document twice gives equal instances.
         own_serializers: the class changes its values on `model_dump`, so ODMantic's `model_dump_doc` must be asked.
+        version: the field named by `__version_field__`, which counts the writes of a document.
+        shard_key: the fields named by `__shard_key__`, which every command about one document asks for.
     """
 
     model: type[odm.BaseODMModel]
@@ -78,6 +80,8 @@ class Mapping:
     keeps_extra: bool
     repeatable: bool
     own_serializers: bool
+    version: FieldMap | None = None
+    shard_key: tuple[FieldMap, ...] = ()
 
     def __deepcopy__(self, memo: object) -> Mapping:
         return self  # there is one per class, told apart by identity
@@ -141,7 +145,32 @@ def class_mapping(model: type[odm.BaseODMModel]) -> Mapping:
             for field in fields.values()
         ),
         own_serializers=odm.has_own_serializers(model),
+        version=_version_field(model, fields),
+        shard_key=_shard_key(model, fields),
     )
+
+
+def _version_field(model: type[odm.BaseODMModel], fields: dict[str, FieldMap]) -> FieldMap | None:
+    name: object = getattr(model, "__version_field__", None)
+    if name is None:
+        return None
+    field = fields.get(name) if isinstance(name, str) else None
+    if field is None or model.model_fields[field.name].annotation is not int:
+        raise ArgumentError(
+            f"{model.__name__}.__version_field__ = {name!r}: it takes the name of a field of the model that is "
+            "declared as int"
+        )
+    return field
+
+
+def _shard_key(model: type[odm.BaseODMModel], fields: dict[str, FieldMap]) -> tuple[FieldMap, ...]:
+    names: object = getattr(model, "__shard_key__", ())
+    if not isinstance(names, (tuple, list)):
+        raise ArgumentError(f"{model.__name__}.__shard_key__ = {names!r}: it takes a tuple of field names")
+    unknown = [name for name in cast("tuple[object, ...]", names) if name not in fields]
+    if unknown:
+        raise ArgumentError(f"{model.__name__}.__shard_key__: {unknown[0]!r} is no field of the model")
+    return tuple(fields[name] for name in cast("tuple[str, ...]", names))
 
 
 def _field_map(name: str, field: odm.ODMBaseField, serializer: Callable[[object], object] | None) -> FieldMap:

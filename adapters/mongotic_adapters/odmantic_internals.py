@@ -68,6 +68,7 @@ __all__ = [
     "mutable_fields",
     "odm_fields",
     "on_database",
+    "overridden",
     "owner_of",
     "parse_document",
     "primary_field",
@@ -390,3 +391,18 @@ def proxy_path(proxy: FieldProxy) -> tuple[ODMBaseField, ...]:
         path.append(cast("ODMBaseField", object.__getattribute__(step, "field")))
         step = cast("FieldProxy | None", object.__getattribute__(step, "parent"))
     return tuple(reversed(path))
+
+
+_ENGINE_METHODS = ("find", "find_one", "count", "save", "save_all", "delete", "remove")
+
+
+def overridden(engine: SyncEngine | AIOEngine) -> frozenset[str]:
+    """Return the methods that a subclass of ODMantic's engines, or the engine itself, has in place of theirs."""
+    base = next(kind for kind in type(engine).__mro__ if kind.__module__.partition(".")[0] in _OWN)
+    own = vars(engine)
+    return frozenset(
+        name for name in _ENGINE_METHODS if name in own or getattr(type(engine), name) is not getattr(base, name)
+    )
+
+
+_OWN = ("odmantic", "mongotic_adapters")

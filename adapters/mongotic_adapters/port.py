@@ -10,10 +10,13 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
+from odmantic import Model
+
 from .commands import Batch, Read, WriteReport
 from .encoding import Document
 from .errors import UnboundExecutionError
 from .mapping import Mapping
+from .overrides import Overrides
 from .records import Record
 from .snapshot import Codec
 
@@ -94,6 +97,26 @@ class Port(Protocol):
 
         Raises:
             WriteFailed: an operation failed; the ones after it were not sent.
+        """
+        ...
+
+    def overrides(self, mapping: Mapping) -> Overrides | None:
+        """Return what the engine of a model wants to be called for; None for nothing."""
+        ...
+
+    async def save(self, custom: Overrides, instance: Model) -> None:
+        """Let the engine store an instance.
+
+        Raises:
+            WriteFailed: it failed.
+        """
+        ...
+
+    async def delete(self, custom: Overrides, instance: Model) -> bool:
+        """Let the engine remove the document of an instance, and say whether it was there.
+
+        Raises:
+            WriteFailed: it failed.
         """
         ...
 

@@ -12,13 +12,16 @@ from typing import cast
 
 from odmantic import Model
 
-from . import snapshot
-from .bookkeeping import Bookkeeping, references_of
+from . import single_document, snapshot
+from .bookkeeping import Bookkeeping
 from .commands import Batch, Delete, Insert, Operation, Replace, Update, Upsert
 from .encoding import Document, encode_key
+from .holdings import Merge
 from .identity_map import identity_of
-from .instance_state import remember
+from .instance_state import describe, remember
 from .mapping import Mapping, class_mapping
+from .references import references_of
+from .snapshot import Difference
 from .states import State
 
 
@@ -30,18 +33,29 @@ class Change:
         operation: how.
         after: the snapshot once it is written; None for a removal.
         replaces: the deleted instance whose document it takes the place of.
+        version: what the version field holds once it is written; None for a model without one.
+        partial: only some fields of a merged instance are written, so that its document must be read afterwards.
     """
 
-    __slots__ = ("after", "instance", "operation", "references", "replaces")
+    __slots__ = ("after", "instance", "operation", "partial", "references", "replaces", "version")
 
     # No dataclass: pyright takes an attribute declared as Model for unknown, because of the metaclass.
     def __init__(
-        self, instance: Model, operation: Operation, after: bytes | None = None, replaces: Model | None = None
+        self,
+        instance: Model,
+        operation: Operation,
+        after: bytes | None = None,
+        *,
+        replaces: Model | None = None,
+        version: int | None = None,
+        partial: bool = False,
     ) -> None:
         self.instance = instance
         self.operation = operation
         self.after = after
         self.replaces = replaces
+        self.version = version
+        self.partial = partial
         self.references = references_of(instance)
 
     @property
@@ -88,12 +102,10 @@ def plan(books: Bookkeeping) -> Plan:
     books.cascade()
     inserts, consumed = _inserts(books)
     updates, unchanged = _updates(books)
-    removals = [
-        Change(instance, Delete(_by_key(instance))) for instance in books.deleted if id(instance) not in consumed
-    ]
-    merges = sorted(_steps(_merges(books)), key=_depth)
-    steps = [*sorted(_steps(inserts), key=_depth), *merges, *_steps(updates), *_steps(removals)]
-    return Plan(steps, unchanged)
+    removals = [_removal(books, instance) for instance in books.deleted if id(instance) not in consumed]
+    merges = [_upsert(books, merge) for merge in books.merged]
+    steps = [*sorted(_steps(inserts), key=_depth), *sorted(_steps(merges), key=_depth)]
+    return Plan([*steps, *_steps(updates), *_steps(removals)], unchanged)
 
 
 def _inserts(books: Bookkeeping) -> tuple[list[Change], set[int]]:
@@ -105,22 +117,40 @@ def _inserts(books: Bookkeeping) -> tuple[list[Change], set[int]]:
             continue
         mapping = class_mapping(type(instance))
         after = snapshot.take(mapping, instance, books.codec(mapping))
+        version = None
+        if mapping.version is not None:
+            version = single_document.FIRST_VERSION
+            after = single_document.with_version(mapping, after, version, books.codec(mapping))
         replaced = marked.get(identity_of(instance)) if marked else None
-        operation = Insert(after) if replaced is None else Replace(_by_key(instance), after)
-        changes.append(Change(instance, operation, after, replaced))
+        operation = Insert(after) if replaced is None else Replace(_filter(books, replaced), after)
+        changes.append(Change(instance, operation, after, replaces=replaced, version=version))
     return changes, {id(change.replaces) for change in changes if change.replaces is not None}
 
 
-def _merges(books: Bookkeeping) -> list[Change]:
-    changes: list[Change] = []
-    for instance in books.merged:
-        mapping = class_mapping(type(instance))
-        codec = books.codec(mapping)
-        after = snapshot.take(mapping, instance, codec)
-        key = _by_key(instance)
-        state = {name: value for name, value in snapshot.decode(after, codec).items() if name != "_id"}
-        changes.append(Change(instance, Upsert(key, {"$set": state} if state else {"$setOnInsert": key}), after))
-    return changes
+def _upsert(books: Bookkeeping, merge: Merge) -> Change:
+    """Return the write of a merged instance."""
+    instance = merge.instance
+    mapping = class_mapping(type(instance))
+    codec = books.codec(mapping)
+    after = snapshot.take(mapping, instance, codec)
+    state = {name: value for name, value in snapshot.decode(after, codec).items() if name != "_id"}
+    found = {**_by_key(instance), **single_document.condition(mapping, state)}
+    version = None
+    if mapping.version is not None:
+        version = single_document.version_of(mapping, state) + 1
+        state[mapping.version.key] = version
+        after = single_document.with_version(mapping, after, version, codec)
+    written = {
+        name: value
+        for name, value in state.items()
+        if merge.keys is None or name in merge.keys or (mapping.version is not None and name == mapping.version.key)
+    }
+    update: Document = {"$set": written} if written else {}
+    # A filter sets the shard key of a new document, but an operator list leaves nothing to set where it has it all.
+    others = {name: value for name, value in state.items() if name not in written}
+    if others or not update:
+        update["$setOnInsert"] = others or _by_key(instance)
+    return Change(instance, Upsert(found, update), after, version=version, partial=merge.keys is not None)
 
 
 def _updates(books: Bookkeeping) -> tuple[list[Change], list[Model]]:
@@ -132,11 +162,28 @@ def _updates(books: Bookkeeping) -> tuple[list[Change], list[Model]]:
             continue  # it takes the place of what is deleted, as a whole
         found, after = books.unwritten(state, instance)
         if found:
-            condition = {**_by_key(instance), **found.condition()}
-            changes.append(Change(instance, Update(condition, found.as_update()), after))
+            changes.append(_update(books, instance, found, after))
         elif state.state is State.RETURNED:
             unchanged.append(instance)
     return changes, unchanged
+
+
+def _update(books: Bookkeeping, instance: Model, found: Difference, after: bytes) -> Change:
+    mapping = class_mapping(type(instance))
+    asked = {**_filter(books, instance), **found.condition()}
+    version = None
+    if single_document.has_conditions(mapping):
+        single_document.expect_writable(mapping, found, describe(instance))
+    if mapping.version is not None:
+        codec = books.codec(mapping)
+        version = single_document.version_of(mapping, books.believed(instance)) + 1
+        found.assigned[mapping.version.key] = version
+        after = single_document.with_version(mapping, after, version, codec)
+    return Change(instance, Update(asked, found.as_update()), after, version=version)
+
+
+def _removal(books: Bookkeeping, instance: Model) -> Change:
+    return Change(instance, Delete(_filter(books, instance)))
 
 
 MOST_OPERATIONS = 50_000
@@ -174,6 +221,14 @@ def reference_depth(mapping: Mapping) -> int:
     """Return how long the longest chain of references from a model is: 0 for a model that refers to nothing."""
     # ODMantic needs a model's class to declare a reference to it, so there are no circles.
     return max((1 + reference_depth(cast("Mapping", field.target)) for field in mapping.references), default=0)
+
+
+def _filter(books: Bookkeeping, instance: Model) -> Document:
+    """Return the filter for the document of a stored instance."""
+    mapping = class_mapping(type(instance))
+    if not single_document.has_conditions(mapping):
+        return _by_key(instance)
+    return {**_by_key(instance), **single_document.condition(mapping, books.believed(instance))}
 
 
 def _by_key(instance: Model) -> Document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar, cast, overload
 
@@ -10,7 +10,7 @@ from odmantic import Model
 from typing_extensions import Self, TypeVarTuple, Unpack
 
 from mongotic_adapters.awaiting import AsyncBind, AwaitingPort
-from mongotic_adapters.flows import flushing, reading
+from mongotic_adapters.flows import flushing, reading, transacting
 from mongotic_adapters.mapping import mapping_of
 
 from ..asking import row_query, scalar_query
@@ -18,7 +18,8 @@ from ..query_results import SelectResult, buffered_rows
 from ..result import Result
 from ..select_statement import Select
 from ..session import SessionBase, operation_name, perform
-from ..statements import Delete, Insert, Update
+from ..settings import SessionOptions, settings
+from ..statements import Delete, Insert, Update, delete
 from .result import AsyncScalarResult, AsyncSelectResult
 
 M = TypeVar("M", bound=Model)
@@ -27,39 +28,42 @@ Ts = TypeVarTuple("Ts")
 
 
 class Done:
-    """What a method returns that has done its work already: it may be awaited, and need not be."""
+    """What a method returns that has done its work in memory already: it may be awaited, and need not be.
 
-    def __await__(self) -> Generator[None, None, None]:
-        return
-        yield
+    Arguments:
+        rest: does what is left to be done outside of memory; the session does it before its next command otherwise.
+    """
+
+    def __init__(self, rest: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._rest = rest
+
+    def __await__(self) -> Generator[Any, None, None]:  # the event loop decides what passes through it
+        if self._rest is not None:
+            yield from self._rest().__await__()
 
 
 class AsyncSession(SessionBase):
     """A unit of work on ODMantic models, for asyncio; see `mongotic.Session`.
 
     Arguments:
-        bind: an `odmantic.AIOEngine`, or a Motor `AsyncIOMotorClient`.
-        database: the database's name, for a client whose connection string names none.
-        info: anything you want to keep with the session.
+        bind: an `odmantic.AIOEngine`, an open session or transaction of one, a `pymongo.AsyncMongoClient` or a Motor
+            `AsyncIOMotorClient`.
+        **options: see `mongotic.settings.SessionOptions`.
         sync_results: `await session.execute(select(...))` gives a `SelectResult`, whose methods are not awaited, as in
             SQLAlchemy.
 
     Raises:
-        ArgumentTypeError: *bind* is something else; a blocking engine or client, say.
+        ArgumentTypeError: *bind* is something else, a blocking engine or client, say; or an option is unknown.
+        ArgumentError: an option's value is out of range.
 
     A session serves one task at a time.
     """
 
-    def __init__(
-        self,
-        bind: AsyncBind,
-        *,
-        database: str | None = None,
-        info: dict[str, object] | None = None,
-        sync_results: bool = False,
-    ) -> None:
-        super().__init__(AwaitingPort(bind, database), info)
+    def __init__(self, bind: AsyncBind, *, sync_results: bool = False, **options: Unpack[SessionOptions]) -> None:
+        chosen = settings("AsyncSession", options)
+        super().__init__(AwaitingPort(bind, chosen.database, chosen.writes), chosen, awaits=True)
         self._sync_results = sync_results
+        self._owes_listeners = False
 
     # -- queries -------------------------------------------------------------------------------------------------
 
@@ -72,9 +76,15 @@ class AsyncSession(SessionBase):
         """Return the first instance or value a query gives, or None; see `Session.scalar`."""
         return await self.scalars(statement).first()
 
-    async def get(self, model: type[M], key: object) -> M | None:
+    async def get(self, model: type[M], key: object, *, populate_existing: bool = False) -> M | None:
         """Return the instance with that primary key, or None; see `Session.get`."""
-        return cast("M | None", await self.run(reading.get(self._port, self._books, mapping_of(model), key)))
+        flow = reading.get(self._port, self._books, mapping_of(model), key, populate_existing=populate_existing)
+        return cast("M | None", await self.run(flow))
+
+    async def get_one(self, model: type[M], key: object, *, populate_existing: bool = False) -> M:
+        """Return the instance with that primary key; see `Session.get_one`."""
+        flow = reading.get_one(self._port, self._books, mapping_of(model), key, populate_existing=populate_existing)
+        return cast("M", await self.run(flow))
 
     # -- writes --------------------------------------------------------------------------------------------------
 
@@ -103,12 +113,17 @@ class AsyncSession(SessionBase):
 
     async def commit(self) -> None:
         """Write every unwritten change and make it final; see `Session.commit`."""
-        await self.run(flushing.commit(self._port, self._books))
+        await self.run(flushing.commit(self._port, self._books, expire=self._settings.expire_on_commit))
 
     def rollback(self) -> Done:
         """Undo every change that was not flushed; may be awaited.  See `Session.rollback`."""
         self._undo()
-        return Done()
+        self._owes_listeners = True
+        return Done(self._settle)
+
+    async def clear_collection(self, model: type[Model]) -> Result:
+        """Remove every document of a model at once; see `Session.clear_collection`."""
+        return await self.execute(delete(model))
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -118,6 +133,7 @@ class AsyncSession(SessionBase):
 
     async def close(self) -> None:
         """End the session; see `Session.close`."""
+        await self._settle()
         self._end()
 
     async def __aenter__(self) -> Self:
@@ -133,42 +149,46 @@ class AsyncSession(SessionBase):
     async def run(self, flow: Coroutine[object, None, T]) -> T:
         """Run a flow of this session; for its results, not for users."""
         try:
+            await self._settle()
             with self._operation(operation_name(flow)):
                 return await flow
         finally:
             flow.close()
+
+    async def _settle(self) -> None:
+        """Do what a `rollback()` nobody awaited has left to be done."""
+        if self._owes_listeners:
+            self._owes_listeners = False
+            with self._operation("rollback"):
+                await transacting.after_rollback(self._books)
 
 
 class async_sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users know
     """Makes sessions that are bound alike; see `mongotic.sessionmaker`.
 
     Arguments:
-        bind: an `odmantic.AIOEngine`, or a Motor `AsyncIOMotorClient`.
-        database: the database's name, for a client whose connection string names none.
-        info: what each session's `info` begins with.
+        bind: what `AsyncSession` takes.
+        **options: see `mongotic.settings.SessionOptions`.
         sync_results: what `execute` gives for queries; see `AsyncSession`.
 
     Raises:
-        ArgumentTypeError: *bind* is something else.
+        ArgumentTypeError: *bind* is something else, or an option is unknown.
+        ArgumentError: an option's value is out of range.
     """
 
-    def __init__(
-        self,
-        bind: AsyncBind,
-        *,
-        database: str | None = None,
-        info: dict[str, object] | None = None,
-        sync_results: bool = False,
-    ) -> None:
-        AwaitingPort(bind, database)  # a bind that does not fit is reported here, not at the first request served
+    def __init__(self, bind: AsyncBind, *, sync_results: bool = False, **options: Unpack[SessionOptions]) -> None:
+        # A bind or an option that does not fit is reported here, not at the first request served.
+        chosen = settings("async_sessionmaker", options)
+        AwaitingPort(bind, chosen.database, chosen.writes)
         self._bind: AsyncBind = bind
-        self._database = database
-        self._info = info
+        self._options = options
         self._sync_results = sync_results
 
     def __call__(self) -> AsyncSession:
         """Return a new session."""
-        return AsyncSession(self._bind, database=self._database, info=self._info, sync_results=self._sync_results)
+        session = AsyncSession(self._bind, sync_results=self._sync_results, **self._options)
+        session.made_by(self)
+        return session
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self._bind).__name__})"

@@ -145,7 +145,7 @@ def test_an_instance_is_found_by_its_key() -> None:
     assert identities.find(identity_key(mapping_of(User), user.id)) is state
     assert identities.find(identity_key(mapping_of(User), ObjectId())) is None
     assert identities.find(identity_key(mapping_of(Other), user.id)) is None
-    assert len(identities) == 1
+    assert len(identities.states()) == 1
 
 
 def test_instances_come_in_order_of_arrival() -> None:
@@ -190,7 +190,7 @@ def test_removing_lets_go_and_twice_does_nothing() -> None:
     identities.remove(state)
     del user
     gc.collect()
-    assert (len(identities), state()) == (0, None)
+    assert (len(identities.states()), state()) == (0, None)
 
 
 def test_removing_one_leaves_another_that_took_its_place() -> None:
@@ -206,7 +206,7 @@ def test_clearing_lets_go_of_all() -> None:
     state = put(identities, User(name="a"))
     identities.clear()
     gc.collect()
-    assert (len(identities), state()) == (0, None)
+    assert (len(identities.states()), state()) == (0, None)
 
 
 # -- what is remembered of an instance ----------------------------------------------------------------------------

@@ -137,9 +137,9 @@ async def test_without_any_database_the_error_names_the_four_places(backend: Bac
     async with backend.maker(backend.client)() as session:
         with pytest.raises(UnboundExecutionError, match=r"__databasename__.*engine.*database=.*connection string"):
             await session.scalars(select(User)).all()
-        session.add(User(name="Ann"))
         with pytest.raises(UnboundExecutionError):
-            await session.commit()
+            session.add(User(name="Ann"))
+        assert session.new == []
     assert commands.sent == []
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager
 
 from odmantic import Model
 
+from .. import compiler, snapshot
 from .. import odmantic_internals as odm
-from .. import snapshot
 from ..bookkeeping import Bookkeeping
 from ..commands import Insert, Operation, Read, WriteReport
 from ..driver_errors import flush_error, integrity_error
-from ..encoding import Document, encode_field, encode_instance
+from ..encoding import Document, encode_field, encode_instance, encode_key
 from ..errors import ArgumentError
+from ..identity_map import identity_key
 from ..mapping import Mapping, class_mapping
+from ..options import WriteOptions
 from ..port import Port, WriteFailed
 from ..unit_of_work import chunks
+from .reading import KEYS_AT_ONCE, materialise
 
 
 class NewDocument:
@@ -78,23 +82,72 @@ def _with_key(mapping: Mapping, document: NewDocument) -> Document:
     return {**document.document, "_id": encode_field(primary, odm.default_key(mapping.document_model))}
 
 
-async def update(port: Port, books: Bookkeeping, command: Read, assigned: Document) -> WriteReport:
-    """Change every document that fits, in one `update` command; held instances of the model are expired.
+async def update(
+    port: Port, books: Bookkeeping, command: Read, assigned: Document, options: WriteOptions
+) -> WriteReport:
+    """Change every document that fits, in one `update` command; the version of a model that has one is counted up.
 
     Raises:
-        ArgumentError: there is nothing to set.
+        ArgumentError: there is nothing to set, or the version field is among it.
     """
+    mapping = command.mapping
     if not assigned:
-        raise ArgumentError(f"update({command.mapping.name}) has nothing to set; say what with values()")
-    try:
-        return await port.update_many(command.mapping, command.filter, {"$set": assigned})
-    finally:
-        books.expire_model(command.mapping)
+        raise ArgumentError(f"update({mapping.name}) has nothing to set; say what with values()")
+    change: Document = {"$set": assigned}
+    if mapping.version is not None:
+        if mapping.version.key in assigned:
+            raise ArgumentError(f"update({mapping.name}): {mapping.version.name!r} is the version field, which counts")
+        change["$inc"] = {mapping.version.key: 1}
+    async with _synchronized(port, books, command, options):
+        return await port.update_many(mapping, command.filter, change)
 
 
-async def delete(port: Port, books: Bookkeeping, command: Read) -> WriteReport:
-    """Remove every document that fits, in one `delete` command; held instances of the model are expired."""
-    try:
+async def delete(port: Port, books: Bookkeeping, command: Read, options: WriteOptions) -> WriteReport:
+    """Remove every document that fits, in one `delete` command."""
+    async with _synchronized(port, books, command, options):
         return await port.delete_many(command.mapping, command.filter)
-    finally:
-        books.expire_model(command.mapping)
+
+
+@asynccontextmanager
+async def _synchronized(
+    port: Port, books: Bookkeeping, command: Read, options: WriteOptions
+) -> AsyncGenerator[None, None]:
+    """See that held instances follow what the statement inside the block does to their documents."""
+    mapping = command.mapping
+    fetches = options.synchronize_session == "fetch"
+    matched = await _held_that_fit(port, books, command) if fetches else []
+    try:
+        yield
+    finally:  # a statement that failed may have changed some documents
+        if options.synchronize_session == "expire":
+            books.expire_model(mapping)
+        books.flag_expired(matched)
+    if matched:
+        await _read_again(port, books, mapping, matched)
+
+
+async def _held_that_fit(port: Port, books: Bookkeeping, command: Read) -> list[Model]:
+    """Return the held instances whose documents fit now."""
+    held = books.held(command.mapping)
+    found: list[Model] = []
+    for chunk in _chunks(list(held.values())):
+        keys: Document = {"_id": {"$in": [encode_key(instance) for instance in chunk]}}
+        condition = compiler.conjunction(command.filter, keys)
+        records = await port.fetch(Read(command.mapping, condition, projection={"_id": 1}))
+        found += [held[identity_key(command.mapping, document["_id"])] for document, _ in records]
+    return found
+
+
+async def _read_again(port: Port, books: Bookkeeping, mapping: Mapping, instances: Sequence[Model]) -> None:
+    """Read the documents of held instances again; those that are gone are detached."""
+    for chunk in _chunks(instances):
+        keys: list[object] = [encode_key(instance) for instance in chunk]
+        records = await port.fetch(Read(mapping, {"_id": {"$in": keys}}))
+        there = {id(instance) for instance in await materialise(port, books, mapping, records)}
+        for instance in chunk:
+            if id(instance) not in there:
+                books.lost(instance)
+
+
+def _chunks(instances: Sequence[Model]) -> Iterator[Sequence[Model]]:
+    return (instances[start : start + KEYS_AT_ONCE] for start in range(0, len(instances), KEYS_AT_ONCE))

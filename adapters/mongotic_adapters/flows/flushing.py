@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import cast
 
 from odmantic import Model
 
 from ..bookkeeping import Bookkeeping
-from ..commands import Read, Update, WriteReport
+from ..commands import Delete, Insert, Read, Update, WriteReport
 from ..driver_errors import flush_error, integrity_error
+from ..encoding import Document, encode_key, is_document
 from ..errors import OperationalError, StaleDataError, StaleDeleteWarning
 from ..identity_map import IdentityKey, identity_key, identity_of
 from ..instance_state import describe
-from ..mapping import class_mapping
+from ..mapping import Mapping
+from ..overrides import Overrides
 from ..port import Port, WriteFailed
 from ..unit_of_work import Change, Plan, Step, plan
+from . import engine_writing
+from .announcing import announce, report_written
+from .reading import load_references
 
 FILTERS_AT_ONCE = 1_000
 """How many filters one query asks for when updates have met no document."""
 
 
 async def flush(port: Port, books: Bookkeeping) -> None:
-    """Write every unwritten change.
+    """Write every unwritten change, and tell listeners.
 
     Raises:
         ArgumentError: a value cannot be stored; nothing was sent.
@@ -35,40 +41,92 @@ async def flush(port: Port, books: Bookkeeping) -> None:
     _warn(await _write(port, books))
 
 
-async def commit(port: Port, books: Bookkeeping) -> None:
-    """Write every unwritten change and make it final; see `flush`."""
+async def commit(port: Port, books: Bookkeeping, *, expire: bool = False) -> None:
+    """Write every unwritten change and make it final; see `flush`.
+
+    Arguments:
+        port: where to write.
+        books: the session's.
+        expire: let every instance count as expired afterwards.
+    """
+    await books.events.tell("before_commit")
     messages = await _write(port, books)
-    books.commit()
+    books.commit(expire=expire)
+    await books.events.tell("after_commit")
     _warn(messages)
 
 
 async def _write(port: Port, books: Bookkeeping) -> list[str]:
     """Write every unwritten change, and return what to warn of."""
+    await announce(books)
     todo = plan(books)
     for instance in todo.unchanged:
         books.unchanged(instance)
     written: list[Model] = []
     messages: list[str] = []
     for step in todo.steps:
-        failure: WriteFailed | None = None
+        earlier = len(written)
         try:
-            report = await port.write(step.batch())
-        except WriteFailed as failed:
-            if failed.report is None:
-                _settle(books, step.changes[: failed.completed], written)
-                raise _failed(failed, step, written, _unwritten(todo, written)) from failed.error
-            failure, report = failed, failed.report
-        stale = await _stale(port, step, report, todo, written)
-        missed = {id(change) for change in stale}
-        _settle(books, [change for change in step.changes if id(change) not in missed], written)
-        if stale:
-            raise _stale_error([change.instance for change in stale], written, _unwritten(todo, written))
-        if failure is not None:
-            raise _failed(failure, step, written, _unwritten(todo, written)) from failure.error
-        if report.interruption is not None:
-            raise report.interruption
-        messages += _missing(step, report)
+            messages += await _write_step(port, books, step, todo, written)
+        finally:  # a step that failed may have written some of its instances
+            await report_written(books, step.changes, written[earlier:])
+        await _read_partial(port, books, step)
+    if todo.steps:
+        await books.events.tell("after_flush")
     return messages
+
+
+async def _write_step(port: Port, books: Bookkeeping, step: Step, todo: Plan, written: list[Model]) -> list[str]:
+    """Send one step and settle it, and return what to warn of."""
+    custom = port.overrides(step.mapping)
+    if custom is not None and engine_writing.is_engines(custom, step):
+        return await _write_by_engine(port, books, custom, step, todo, written)
+    failure: WriteFailed | None = None
+    try:
+        report = await port.write(step.batch())
+    except WriteFailed as failed:
+        if failed.report is None:
+            _settle(books, step.changes[: failed.completed], written)
+            raise _failed(failed, step, written, _unwritten(todo, written)) from failed.error
+        failure, report = failed, failed.report
+    stale = await _stale(port, step, report, todo, written)
+    missed = {id(change) for change in stale}
+    _settle(books, [change for change in step.changes if id(change) not in missed], written)
+    if stale:
+        raise _stale_error([change.instance for change in stale], written, _unwritten(todo, written))
+    if failure is not None:
+        raise _failed(failure, step, written, _unwritten(todo, written)) from failure.error
+    if report.interruption is not None:
+        raise report.interruption
+    return _missing(step, report, written, todo)
+
+
+async def _write_by_engine(
+    port: Port, books: Bookkeeping, custom: Overrides, step: Step, todo: Plan, written: list[Model]
+) -> list[str]:
+    """Let the engine write one step, instance by instance, and return what to warn of."""
+    before = len(written)
+    try:
+        return await engine_writing.write(port, books, custom, step, lambda change: _settle(books, [change], written))
+    except WriteFailed as failed:
+        failure = WriteFailed(len(written) - before, failed.error, duplicate=failed.duplicate, certain=failed.certain)
+        raise _failed(failure, step, written, _unwritten(todo, written)) from failed.error
+    except engine_writing.Missing as missing:
+        raise _stale_error([missing.change.instance], written, _unwritten(todo, written)) from None
+
+
+async def _read_partial(port: Port, books: Bookkeeping, step: Step) -> None:
+    """Read the documents of which only some fields were written: what the others hold is not known yet."""
+    partial = {identity_of(change.instance): change.instance for change in step.changes if change.partial}
+    if not partial:
+        return
+    keys: list[object] = [encode_key(instance) for instance in partial.values()]
+    records = await port.fetch(Read(step.mapping, {"_id": {"$in": keys}}))
+    references = await load_references(port, books, step.mapping, records)
+    for record, targets in zip(records, references, strict=True):
+        instance = partial.get(identity_key(step.mapping, record[0]["_id"]))
+        if instance is not None:
+            books.reload(instance, record, targets)
 
 
 def _settle(books: Bookkeeping, changes: Sequence[Change], written: list[Model]) -> None:
@@ -78,7 +136,7 @@ def _settle(books: Bookkeeping, changes: Sequence[Change], written: list[Model])
         else:
             if change.replaces is not None:
                 books.removed(change.replaces)
-            books.written(change.instance, change.after, change.references, change.assigned)
+            books.written(change.instance, change.after, change.references, change.assigned, change.version)
         written.append(change.instance)
 
 
@@ -89,29 +147,50 @@ def _unwritten(todo: Plan, written: Sequence[Model]) -> list[Model]:
 
 def _failed(failure: WriteFailed, step: Step, written: Sequence[Model], pending: Sequence[Model]) -> Exception:
     if failure.duplicate:
-        instance = step.changes[failure.completed].instance
+        change = step.changes[failure.completed]
+        instance = change.instance
+        if change.version is not None and not isinstance(change.operation, Insert) and _is_of_key(failure):
+            # An upsert or a replacement that met no document of that version, and so tried to store another one.
+            return _stale_error([instance], written, pending)
         return integrity_error(failure, instance, describe(instance), written, pending)
     return flush_error(failure, "flush", written, pending)
 
 
+def _is_of_key(failure: WriteFailed) -> bool:
+    """Tell whether the key that exists already is the primary key."""
+    details = getattr(failure.error, "details", None)
+    return is_document(details) and list(cast("Document", details.get("keyPattern") or {})) == ["_id"]
+
+
 async def _stale(port: Port, step: Step, report: WriteReport, todo: Plan, written: Sequence[Model]) -> list[Change]:
-    """Return the updates that met no document.  The server only counts them, so their documents are looked for."""
+    """Return the updates that met no document, and the removals that met one of another version.
+
+    The server only counts them, so their documents are looked for.
+    """
     updates = [change for change in step.changes if isinstance(change.operation, Update)]
-    if not updates or report.matched is None or report.matched >= len(updates):
-        return []
+    removals = [change for change in step.changes if isinstance(change.operation, Delete)]
     try:
-        present = await _present_keys(port, updates)
+        if removals and step.mapping.version is not None and _falls_short(report.deleted, removals):
+            keys: list[Document] = [{"_id": encode_key(change.instance)} for change in removals]
+            present = await _present_keys(port, step.mapping, keys)
+            return [change for change in removals if identity_of(change.instance) in present]
+        if not updates or not _falls_short(report.matched, updates):
+            return []
+        filters = [change.operation.filter for change in updates if isinstance(change.operation, Update)]
+        present = await _present_keys(port, step.mapping, filters)
     except OperationalError as error:
         failure = WriteFailed(0, error.driver_error, certain=False)
         raise flush_error(failure, "flush", written, _unwritten(todo, written)) from error
     return [change for change in updates if identity_of(change.instance) not in present]
 
 
-async def _present_keys(port: Port, updates: Sequence[Change]) -> set[IdentityKey]:
-    """Return the documents that the filters of *updates* still fit."""
+def _falls_short(counted: int | None, changes: Sequence[Change]) -> bool:
+    return counted is not None and counted < len(changes)
+
+
+async def _present_keys(port: Port, mapping: Mapping, filters: Sequence[Document]) -> set[IdentityKey]:
+    """Return the documents that *filters* fit."""
     present: set[IdentityKey] = set()
-    mapping = class_mapping(type(updates[0].instance))
-    filters = [change.operation.filter for change in updates if isinstance(change.operation, Update)]
     for start in range(0, len(filters), FILTERS_AT_ONCE):
         chunk = filters[start : start + FILTERS_AT_ONCE]
         records = await port.fetch(Read(mapping, {"$or": chunk}, projection={"_id": 1}))
@@ -131,12 +210,21 @@ def _stale_error(stale: Sequence[Model], written: Sequence[Model], pending: Sequ
     return StaleDataError(message, stale, written=written, pending=pending)
 
 
-def _missing(step: Step, report: WriteReport) -> list[str]:
-    removals = [change for change in step.changes if change.after is None]
-    if not removals or report.deleted is None or report.deleted >= len(removals):
+def _missing(step: Step, report: WriteReport, written: Sequence[Model], todo: Plan) -> list[str]:
+    """Return what to warn of: documents to be deleted that were gone.
+
+    Raises:
+        StaleDataError: the model has a version field, and somebody else has deleted them.
+    """
+    removals = [change for change in step.changes if isinstance(change.operation, Delete)]
+    if not removals or not _falls_short(report.deleted, removals):
         return []
-    missing = len(removals) - report.deleted
-    return [f"{missing} of {len(removals)} {step.mapping.name} documents to be deleted were gone already"]
+    missing = len(removals) - cast("int", report.deleted)
+    message = f"{missing} of {len(removals)} {step.mapping.name} documents to be deleted were gone already"
+    if step.mapping.version is not None:
+        gone = [removals[0].instance] if len(removals) == 1 else []
+        raise StaleDataError(message, gone, written=written, pending=_unwritten(todo, written))
+    return [message]
 
 
 def _warn(messages: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from .. import distinct
 from ..bookkeeping import Bookkeeping
 from ..commands import Read
 from ..encoding import Document
+from ..options import QueryOptions
 from ..port import BATCH_DOCUMENTS, Port
 from ..projection import Projection
 from ..records import Record
@@ -33,13 +34,15 @@ class Instances(Lookup[Record, Model]):
         books: the session's.
         read: what to ask.
         batch: how many documents a stream fetches at a time, giving instances of no session; None for the session's.
+        options: of the statement.
     """
 
-    def __init__(self, port: Port, books: Bookkeeping, read: Read, batch: int | None) -> None:
+    def __init__(self, port: Port, books: Bookkeeping, read: Read, batch: int | None, options: QueryOptions) -> None:
         self._port = port
         self._books = books
         self._read = read
         self._batch = batch
+        self._options = options
 
     async def find(self, at_most: int | None) -> list[Record]:
         """Return the documents: a `find` command."""
@@ -47,14 +50,19 @@ class Instances(Lookup[Record, Model]):
         return [] if read.limit == 0 else await self._port.fetch(read)
 
     async def make(self, found: list[Record]) -> list[Model]:
-        """Return the session's instances of the documents, and load what they refer to."""
-        return await reading.materialise(self._port, self._books, self._read.mapping, found)
+        """Return the session's instances of the documents, or copies of their own, and load what they refer to."""
+        if self._options.detached:
+            return await reading.detached(self._port, self._read.mapping, found)
+        overwrite = self._options.populate_existing
+        return await reading.materialise(self._port, self._books, self._read.mapping, found, overwrite=overwrite)
 
     def stream(self) -> AsyncGenerator[Model, None]:
         """Yield the instances; see `reading.iterate` and `reading.independent`."""
-        if self._batch is None:
-            return reading.iterate(self._port, self._books, self._read)
-        return reading.independent(self._port, self._read, self._batch)
+        size, options = self._batch, self._options
+        if options.detached or (size is not None and not options.identity_map):
+            return reading.independent(self._port, self._read, size or BATCH_DOCUMENTS)
+        overwrite = options.populate_existing
+        return reading.iterate(self._port, self._books, self._read, size or BATCH_DOCUMENTS, overwrite=overwrite)
 
     async def count(self) -> int:
         """Return how many documents there are; see `reading.count`."""

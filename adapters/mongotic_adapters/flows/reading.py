@@ -19,7 +19,7 @@ from ..mapping import FieldMap, Mapping, class_mapping
 from ..port import BATCH_DOCUMENTS, Port
 from ..records import Record
 
-REFERENCES_AT_ONCE = 10_000
+KEYS_AT_ONCE = 10_000
 """How many keys one `$in` query asks for; far below the limit of a command's size."""
 
 
@@ -47,18 +47,35 @@ async def exists(port: Port, read: Read) -> bool:
     return bool(await port.fetch(replace(limited(read, 1), projection={"_id": 1}, sort=())))
 
 
-async def get(port: Port, books: Bookkeeping, mapping: Mapping, key: object) -> Model | None:
+async def get(
+    port: Port, books: Bookkeeping, mapping: Mapping, key: object, *, populate_existing: bool = False
+) -> Model | None:
     """Return the instance of the document with that key, or None.
 
-    One that is held already is returned without a query, unless it is expired.
+    One that is held already is returned without a query, unless it is expired or to be overwritten.
     """
     stored_key = primary_key(mapping, key)
     held = books.find(mapping, stored_key)
-    if held is not None and not books.is_expired(held):
+    if held is not None and not populate_existing and not books.is_expired(held):
         return held
-    found = await fetch_first(port, books, Read(mapping, {"_id": stored_key}))
-    if found is None and held is not None:
+    records = await port.fetch(Read(mapping, {"_id": stored_key}, limit=1))
+    found = await materialise(port, books, mapping, records, overwrite=populate_existing)
+    if not found and held is not None:
         books.lost(held)
+    return found[0] if found else None
+
+
+async def get_one(
+    port: Port, books: Bookkeeping, mapping: Mapping, key: object, *, populate_existing: bool = False
+) -> Model:
+    """Return the instance of the document with that key; see `get`.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = await get(port, books, mapping, key, populate_existing=populate_existing)
+    if found is None:
+        raise NotFound(f"no {mapping.name} with the primary key {key!r}; use get() if that may be")
     return found
 
 
@@ -79,19 +96,21 @@ async def refresh(port: Port, books: Bookkeeping, instance: object, names: Seque
     books.reload(model, records[0], references, names)
 
 
-async def iterate(port: Port, books: Bookkeeping, read: Read) -> AsyncGenerator[Model, None]:
-    """Yield the instances one by one.
+async def iterate(
+    port: Port, books: Bookkeeping, read: Read, size: int = BATCH_DOCUMENTS, *, overwrite: bool = False
+) -> AsyncGenerator[Model, None]:
+    """Yield the instances one by one, fetched *size* documents at a time.
 
     An instance that nobody else holds and nobody changed is let go again, so that memory does not grow with the
     result; one that was changed, or is still in use, stays with the session, so that no change is lost.
     """
     if read.limit == 0:
         return
-    batches = port.batches(read, BATCH_DOCUMENTS)
+    batches = port.batches(read, size)
     previous: InstanceState | None = None
     try:
         async for records in batches:
-            waiting = await materialise(port, books, read.mapping, records, in_passing=True)
+            waiting = await materialise(port, books, read.mapping, records, in_passing=True, overwrite=overwrite)
             waiting.reverse()
             while waiting:
                 instance = waiting.pop()
@@ -118,10 +137,7 @@ async def independent(port: Port, read: Read, size: int) -> AsyncGenerator[Model
     batches = port.batches(read, size)
     try:
         async for records in batches:
-            # Books of their own give one object for what several documents of a batch refer to.
-            books = Bookkeeping(port.codec)
-            instances = await materialise(port, books, read.mapping, records)
-            books.release_all()
+            instances = await detached(port, read.mapping, records)
             instances.reverse()
             while instances:
                 yield instances.pop()
@@ -129,8 +145,23 @@ async def independent(port: Port, read: Read, size: int) -> AsyncGenerator[Model
         await batches.aclose()
 
 
+async def detached(port: Port, mapping: Mapping, records: Sequence[Record]) -> list[Model]:
+    """Return instances of documents that no session holds."""
+    # Books of their own give one object for what several documents refer to.
+    books = Bookkeeping(port.codec)
+    instances = await materialise(port, books, mapping, records)
+    books.release_all()
+    return instances
+
+
 async def materialise(
-    port: Port, books: Bookkeeping, mapping: Mapping, records: Sequence[Record], *, in_passing: bool = False
+    port: Port,
+    books: Bookkeeping,
+    mapping: Mapping,
+    records: Sequence[Record],
+    *,
+    in_passing: bool = False,
+    overwrite: bool = False,
 ) -> list[Model]:
     """Return the instances of documents that were read, with everything they refer to.
 
@@ -140,15 +171,16 @@ async def materialise(
         mapping: the model.
         records: the documents.
         in_passing: they may be let go as soon as nobody else holds them, unless they are changed by then.
+        overwrite: instances the session holds take every value read, unwritten changes included.
 
     Raises:
         DocumentError: a document does not fit the model, or refers to one that does not exist.
     """
     if not mapping.references:
-        return [books.load(mapping, record, {}, in_passing=in_passing) for record in records]
+        return [books.load(mapping, record, {}, in_passing=in_passing, overwrite=overwrite) for record in records]
     references = await load_references(port, books, mapping, records, in_passing=in_passing)
     return [
-        books.load(mapping, record, found, in_passing=in_passing)
+        books.load(mapping, record, found, in_passing=in_passing, overwrite=overwrite)
         for record, found in zip(records, references, strict=True)
     ]
 
@@ -183,8 +215,8 @@ async def _load_targets(
         else:
             loaded[identity] = held
     keys = list(wanted.values())
-    for start in range(0, len(keys), REFERENCES_AT_ONCE):
-        chunk = keys[start : start + REFERENCES_AT_ONCE]
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        chunk = keys[start : start + KEYS_AT_ONCE]
         found_records = await port.fetch(Read(target, {"_id": {"$in": chunk}}))
         found = await materialise(port, books, target, found_records, in_passing=in_passing)
         loaded.update((identity_of(instance), instance) for instance in found)

@@ -1,0 +1,161 @@
+"""Which instances one session holds, and as what: the shared ground of the parts of `Bookkeeping`.
+
+`loading`, `settling` and `bookkeeping` build on it; nobody else uses it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+
+from odmantic import Model
+
+from . import changes, snapshot
+from . import odmantic_internals as odm
+from .adoption import known
+from .errors import InvalidRequestError
+from .events import Dispatch
+from .identity_map import IdentityKey, IdentityMap
+from .instance_state import InstanceState, describe, state_of
+from .journal import Journal
+from .mapping import Mapping, class_mapping
+from .snapshot import Codec
+from .states import Move, State
+
+_STORED = frozenset({State.PERSISTENT, State.RETURNED})
+
+
+class Merge:
+    """A merge that the next flush writes.
+
+    Attributes:
+        instance: whose state is written.
+        keys: the keys of the document that are written in any case; None for all.
+    """
+
+    __slots__ = ("instance", "keys")
+
+    # No dataclass: pyright takes an attribute declared as Model for unknown, because of the metaclass.
+    def __init__(self, instance: Model, keys: set[str] | None) -> None:
+        self.instance = instance
+        self.keys = keys
+
+
+class Holdings:
+    """The instances of one session.
+
+    Arguments:
+        codec: gives the codec options of a model's collection.
+        cache_size: how many stored instances are held that nobody else holds and nobody changed; None for all.
+
+    Attributes:
+        events: whom to tell of what happens.
+        has_flushed: something was written since the last commit.
+        journal: how everything stood when the open transaction began, None outside of one.
+        session: gives the session these are the books of, None once it is gone.
+    """
+
+    def __init__(self, codec: Callable[[Mapping], Codec], cache_size: int | None = None) -> None:
+        self.codec = codec
+        self.events = Dispatch()
+        self.session: Callable[[], object] = lambda: None
+        self.journal: Journal | None = None
+        self.has_flushed = False
+        self._cache_size = cache_size
+        self._identities = IdentityMap()
+        self._pending: dict[int, Model] = {}
+        self._new_keys: dict[IdentityKey, int] = {}
+        self._marked: dict[int, Model] = {}
+        self._merged: dict[int, Merge] = {}
+        self._deleted: dict[int, Model] = {}
+        self._self_ref: weakref.ref[Holdings] = weakref.ref(self)
+
+    def stored(self) -> Iterator[tuple[InstanceState, Model]]:
+        """Yield the stored instances that are neither merged nor marked for deletion."""
+        return ((state, instance) for state, instance in self._held() if state.state in _STORED)
+
+    def _held(self) -> Iterator[tuple[InstanceState, Model]]:
+        """Yield what is in the identity map."""
+        for state in self._identities.states():
+            instance = state()
+            if instance is not None:
+                yield state, instance
+
+    def is_modified(self, instance: Model) -> bool:
+        """Tell whether *instance* has values the database is not believed to hold."""
+        state = state_of(instance)
+        if state is None or not state.is_stored:
+            return False
+        return changes.is_modified(state, instance, self.codec(class_mapping(type(instance))))
+
+    def forget(self, state: InstanceState) -> None:
+        """Note that an instance was garbage collected."""
+        self._identities.remove(state)
+
+    def let_loose(self, state: InstanceState) -> None:
+        """Let go of an instance, whatever its state; its unwritten changes are not written by this session."""
+        self._release(state)
+
+    # -- for the parts -------------------------------------------------------------------------------------------
+
+    def _known(self, instance: Model, *, stored: bool = False, referenced: bool = False) -> InstanceState:
+        """Return the state of *instance*; see `adoption.known`."""
+        codec = self.codec(class_mapping(type(instance)))
+        return known(instance, codec, stored=stored, referenced=referenced)
+
+    def _record(self, state: InstanceState, instance: Model) -> None:
+        """Note how an instance stands before it is touched, for a rollback of the open transaction."""
+        if self.journal is not None:
+            # One that is held and not in the journal was clean when the transaction began.
+            values = self._values(instance) if state.owner_ref is None and state.is_stored else None
+            self.journal.record(state, instance, values)
+
+    def _values(self, instance: Model) -> bytes:
+        """Return the document of *instance* as it is now, without what cannot be stored."""
+        mapping = class_mapping(type(instance))
+        codec = self.codec(mapping)
+        return snapshot.encode_document(changes.encodable(mapping, instance, codec), codec, describe(instance))
+
+    def _expect_free(self, state: InstanceState, name: str) -> None:
+        owner = state.owner
+        if owner is not None and owner is not self:
+            raise InvalidRequestError(
+                f"{name} is held by another session; expunge it there, or close that session, first"
+            )
+
+    def _holds(self, key: IdentityKey) -> bool:
+        present = self._identities.find(key)
+        return present is not None and present.state is not State.MARKED
+
+    def _expect_vacant(self, key: IdentityKey, name: str) -> None:
+        if self._holds(key):
+            raise InvalidRequestError(
+                f"{name}: this session holds another instance of the same document; change that one"
+            )
+        if key in self._new_keys:
+            raise InvalidRequestError(f"{name}: this session was given another new instance with the same key")
+
+    def _restore(self, state: InstanceState, instance: Model) -> None:
+        changes.restore(state, instance, self.codec(class_mapping(type(instance))))
+
+    def _gone(self, state: InstanceState, instance: Model) -> None:
+        """Note that no document of *instance* exists: adding it again stores it anew, in ODMantic's eyes too."""
+        state.snapshot = state.as_read = None
+        odm.mark_assigned(instance, set(class_mapping(type(instance)).fields))
+
+    def _release(self, state: InstanceState) -> None:
+        state.move(Move.RELEASE)
+        self._drop(state)
+
+    def _drop(self, state: InstanceState) -> None:
+        state.owner_ref = None
+        self._no_longer_pending(state)
+        self._marked.pop(state.oid, None)
+        self._merged.pop(state.oid, None)
+        self._deleted.pop(state.oid, None)
+        self._identities.remove(state)
+
+    def _no_longer_pending(self, state: InstanceState) -> None:
+        self._pending.pop(state.oid, None)
+        if state.key is not None and self._new_keys.get(state.key) == state.oid:
+            del self._new_keys[state.key]

@@ -1,0 +1,219 @@
+"""What was read: the part of the books that flows tell of documents.
+
+One document is one instance: `load` gives the one that is held, with the values just read where it has no unwritten
+change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from odmantic import Model
+
+from . import changes, snapshot
+from . import odmantic_internals as odm
+from .errors import ArgumentError, UnmappedInstanceError
+from .holdings import Holdings
+from .hydration import hydrate
+from .identity_map import IdentityKey, identity_key, identity_of
+from .instance_state import InstanceState, References, describe, remember, state_of
+from .mapping import Mapping, class_mapping
+from .records import Record
+from .references import referenced, references_of
+from .states import Move, State
+
+
+class Loading(Holdings):
+    """The books of what was read."""
+
+    def find(self, mapping: Mapping, key: object) -> Model | None:
+        """Return the held instance of a document, or None."""
+        state = self._identities.find(identity_key(mapping, key))
+        held = None if state is None else state()
+        if self._cache_size is not None and state is not None and held is not None:
+            self._identities.hold(state, held)
+        return held
+
+    def is_expired(self, instance: Model) -> bool:
+        """Tell whether the database may hold something newer than *instance*."""
+        state = state_of(instance)
+        return state is not None and state.expired
+
+    def load(
+        self,
+        mapping: Mapping,
+        record: Record,
+        references: References,
+        *,
+        in_passing: bool = False,
+        overwrite: bool = False,
+    ) -> Model:
+        """Return the one instance of a document that was just read.
+
+        An instance held already takes the values read in every field that has no unwritten change.
+
+        Arguments:
+            mapping: the model.
+            record: the document.
+            references: the instances it refers to, by field name.
+            in_passing: it may be let go as soon as nobody else holds it, unless it is changed by then.
+            overwrite: fields with unwritten changes take the values read, too.
+
+        Raises:
+            DocumentError: the document does not fit the model.
+        """
+        key = identity_key(mapping, record[0]["_id"])
+        state = self._identities.find(key)
+        held = None if state is None else state()
+        if state is not None and held is not None:
+            if overwrite:
+                self._overwrite(state, held, record, references)
+            elif record[1] != state.as_read and state.state is not State.MERGED:  # its whole state will be written
+                self._record(state, held)
+                changes.renew(state, held, record, references, self.codec(mapping))
+            state.expired = False
+            state.in_passing = state.in_passing and in_passing
+            self._identities.hold(state, held)
+            return held
+        fresh = hydrate(mapping, record[0], references)
+        state = remember(fresh)
+        state.move(Move.LOAD)
+        state.owner_ref = self._self_ref
+        state.as_read = record[1]
+        state.in_passing = in_passing
+        if not mapping.repeatable:
+            changes.remember_read(state, mapping, fresh, record[0], self.codec(mapping))
+        if references:
+            state.references = dict(references)
+        self._identities.put(key, state, fresh)
+        self._trim()
+        self.events.tell_now("load", fresh)
+        return fresh
+
+    def expect_reloadable(self, instance: object) -> Model:
+        """Return *instance* if its document can be read again into it.
+
+        Raises:
+            UnmappedInstanceError: it is no model instance.
+            InvalidRequestError: another session holds it.
+            ArgumentError: it was never stored.
+        """
+        model = expect_model(instance, "refresh")
+        state = self._known(model)
+        self._expect_free(state, describe(model))
+        if not state.is_stored:
+            raise ArgumentError(f"cannot refresh {describe(model)}: it was never stored")
+        if state.owner is not self:
+            self._expect_vacant(identity_of(model), describe(model))
+        return model
+
+    def reload(
+        self, instance: Model, record: Record, references: References, names: Iterable[str] | None = None
+    ) -> None:
+        """Overwrite *instance* with its document as it was just read.
+
+        Arguments:
+            instance: what `expect_reloadable` gave.
+            record: its document.
+            references: the instances it refers to, by field name.
+            names: the fields to overwrite; None for all. The others keep their unwritten changes.
+        """
+        mapping = class_mapping(type(instance))
+        state = self._known(instance)
+        self._record(state, instance)
+        if state.owner is not self:
+            state.move(Move.LOAD)
+            state.owner_ref = self._self_ref
+        if names is None:
+            self._overwrite(state, instance, record, references)
+        else:
+            codec = self.codec(mapping)
+            fresh = hydrate(mapping, record[0], references)
+            keys = {mapping.field(name, "refresh()").key for name in names}
+            earlier = snapshot.decode(changes.believed(state, mapping, codec), codec)
+            changes.take_over(mapping, instance, fresh, keys.__contains__)
+            read = snapshot.decode(snapshot.take(mapping, fresh, codec), codec)
+            kept = changes.replaced(earlier, read, keys)
+            state.snapshot, state.as_read = snapshot.encode_document(kept, codec, describe(instance)), None
+            state.references = {**state.references, **{name: references[name] for name in names if name in references}}
+        state.expired = False
+        self._identities.put(identity_of(instance), state, instance)
+        odm.mark_assigned(instance, set())
+
+    def _overwrite(self, state: InstanceState, instance: Model, record: Record, references: References) -> None:
+        """Give *instance* every value of its document as it was just read."""
+        self._record(state, instance)
+        mapping = class_mapping(type(instance))
+        fresh = hydrate(mapping, record[0], references)
+        wanted = {*mapping.by_key, *record[0], *(instance.__pydantic_extra__ or {})}
+        changes.take_over(mapping, instance, fresh, wanted.__contains__)
+        changes.remember_read(state, mapping, fresh, record[0], self.codec(mapping))
+        state.as_read = record[1]
+        state.references = references_of(instance)
+        odm.mark_assigned(instance, set())
+
+    def lost(self, instance: Model) -> None:
+        """Note that the document of *instance* is gone from the database."""
+        state = state_of(instance)
+        if state is not None and state.owner is self:
+            self._release(state)
+            self._gone(state, instance)
+
+    def expire_model(self, mapping: Mapping) -> None:
+        """Note that a statement may have changed any document of a model."""
+        for state in self._identities.states():
+            if state.key is not None and state.key[0] is mapping.model:
+                state.expired = True
+
+    def held(self, mapping: Mapping) -> dict[IdentityKey, Model]:
+        """Return the stored instances of a model that the session holds."""
+        return {
+            state.key: instance
+            for state, instance in self._held()
+            if state.key is not None and state.key[0] is mapping.model
+        }
+
+    def flag_expired(self, instances: Iterable[Model]) -> None:
+        """Note that the database may hold something newer for some instances."""
+        for instance in instances:
+            remember(instance).expired = True
+
+    def let_go(self, state: InstanceState) -> None:
+        """Let go of an instance met in passing, unless it has something to write or is in use; and of what it refers
+        to."""
+        if state.in_passing:
+            self._let_go(state)
+
+    def _let_go(self, state: InstanceState) -> None:
+        instance = state()
+        if instance is None or state.owner is not self or state.state is not State.PERSISTENT:
+            return
+        if changes.is_modified(state, instance, self.codec(class_mapping(type(instance)))):
+            return
+        targets = [found for target in referenced(instance) if (found := state_of(target)) is not None]
+        self._identities.release(state)
+        del instance
+        survivor = state()
+        if survivor is not None:  # somebody else holds it, and may change it still
+            self._identities.hold(state, survivor)
+            return
+        for target in targets:
+            self.let_go(target)
+
+    def _trim(self) -> None:
+        """Let go of the instances that were not asked for longest, as far as more are held than the session keeps."""
+        if self._cache_size is not None:
+            # Two for each that comes: those in use or with changes stay, and the number still goes down.
+            for state in self._identities.oldest(self._cache_size, 2):
+                self._let_go(state)
+
+
+def expect_model(instance: object, method: str) -> Model:
+    """Return *instance* if it is one of a model.
+
+    Raises:
+        UnmappedInstanceError: it is not.
+    """
+    if not isinstance(instance, Model):
+        raise UnmappedInstanceError(f"{method}() takes an instance of an odmantic.Model, got {instance!r}")
+    return instance

@@ -1,0 +1,138 @@
+"""The methods that a team's engine class has in the place of ODMantic's: audit, time stamps, filters by tenant.
+
+Asked by the ports, through `binding`, so that what a session does is never hidden from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, cast
+
+from odmantic import AIOEngine, Model, SyncEngine
+
+from . import odmantic_internals as odm
+from .commands import Read
+from .encoding import Document, encode_instance
+from .errors import InvalidRequestError
+from .mapping import Mapping
+from .records import Record
+from .snapshot import Codec, encode_document
+
+Writes: TypeAlias = Literal["auto", "bulk", "engine"]
+"""Whether instances are written by bulk writes or by the engine's own methods; `"auto"`: by those it overrides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """The calls of one engine that must not be passed by.
+
+    Arguments:
+        engine: the engine.
+        names: its methods in question.
+
+    What its methods return is returned as it is: awaitable, for an engine of asyncio.
+    """
+
+    engine: SyncEngine | AIOEngine
+    names: frozenset[str]
+
+    @property
+    def reads(self) -> bool:
+        """Whether documents are read by the engine."""
+        return not self.names.isdisjoint({"find", "find_one"})
+
+    @property
+    def saves(self) -> bool:
+        """Whether instances are stored by the engine."""
+        return not self.names.isdisjoint({"save", "save_all"})
+
+    @property
+    def deletes(self) -> bool:
+        """Whether instances are removed by the engine."""
+        return "delete" in self.names
+
+    def find(self, read: Read, session: object) -> object:
+        """Ask the engine for instances."""
+        engine, model = self._engine, read.mapping.document_model
+        condition = odm.QueryExpression(cast("Any", read.filter))
+        sort = odm.SortExpression(cast("Any", dict(read.sort))) if read.sort else None
+        if "find_one" in self.names and read.fits_one_batch and not read.skip:
+            return engine.find_one(model, condition, sort=sort, session=session)
+        return engine.find(model, condition, sort=sort, skip=read.skip, limit=read.limit, session=session)
+
+    def count(self, read: Read, session: object) -> object:
+        """Ask the engine how many documents fit, whatever the limit."""
+        return self._engine.count(
+            read.mapping.document_model, odm.QueryExpression(cast("Any", read.filter)), session=session
+        )
+
+    def save(self, instance: Model, session: object) -> object:
+        """Let the engine store an instance."""
+        if "save" in self.names:
+            return self._engine.save(instance, session=session)
+        return self._engine.save_all([instance], session=session)
+
+    def delete(self, instance: Model, session: object) -> object:
+        """Let the engine remove the document of an instance."""
+        return self._engine.delete(instance, session=session)
+
+    def remove(self, mapping: Mapping, condition: Document, session: object) -> object:
+        """Let the engine remove every document that fits."""
+        return self._engine.remove(mapping.document_model, odm.QueryExpression(cast("Any", condition)), session=session)
+
+    @property
+    def _engine(self) -> Any:  # the two kinds of engine have the same methods, plain and awaited
+        return self.engine
+
+
+def overrides(engine: SyncEngine | AIOEngine, writes: Writes) -> Overrides | None:
+    """Return what *engine* wants to be called for, None for nothing.
+
+    Arguments:
+        engine: any engine.
+        writes: whether it is called for writes.
+    """
+    names = odm.overridden(engine)
+    if writes == "engine":
+        names |= {"save", "delete"}
+    elif writes == "bulk":
+        names -= {"save", "save_all", "delete", "remove"}
+    return Overrides(engine, names) if names else None
+
+
+def as_records(mapping: Mapping, found: object, codec: Codec) -> list[Record]:
+    """Return the documents of what an engine's `find` or `find_one` gave: instances, as its hooks have left them."""
+    if found is None:
+        return []
+    instances = [found] if isinstance(found, Model) else list(cast("Iterable[Model]", found))
+    documents = [encode_instance(mapping, instance) for instance in instances]
+    return [(document, encode_document(document, codec, mapping.name)) for document in documents]
+
+
+async def whole_documents(batches: AsyncGenerator[list[Record], None]) -> AsyncGenerator[list[Document], None]:
+    """Yield the documents of records."""
+    try:
+        async for records in batches:
+            yield [document for document, _ in records]
+    finally:
+        await batches.aclose()
+
+
+def counted(read: Read, total: object) -> int:
+    """Return how many of *total* documents a query gives."""
+    left = max(cast("int", total) - read.skip, 0)
+    return left if read.limit is None else min(left, read.limit)
+
+
+def expect_no_find(custom: Overrides | None, mapping: Mapping) -> None:
+    """Check that nobody's own `find` is passed by.
+
+    Raises:
+        InvalidRequestError: the engine has one, and what is asked for cannot be asked of it.
+    """
+    if custom is not None and custom.reads:
+        raise InvalidRequestError(
+            f"{type(custom.engine).__name__} has a find() of its own, and distinct rows and aggregates of "
+            f"{mapping.name} would go past it. Bind a session to its client, with database=, to do that deliberately"
+        )
