@@ -29,8 +29,8 @@ def condition(mapping: Mapping, criterion: object) -> Document:
         return _condition(mapping, criterion)
     except RecursionError:
         raise ArgumentError(
-            "where(): the condition is nested too deeply; MongoDB takes about 100 levels of ands in ors, nots and dicts. "
-            "Write it with fewer. Nothing was sent."
+            "where(): the condition is nested too deeply; MongoDB takes about 100 levels of ands in ors, nots and "
+            "dicts. Write it with fewer. Nothing was sent."
         ) from None
 
 
