@@ -6,26 +6,30 @@ Used by `mongotic.model.MongoBaseModel`, whose metaclass this is.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import odmantic
 from odmantic import Model, ObjectId
 from odmantic.field import ODMFieldInfo
 from odmantic.index import Index, ODMBaseIndex
 from odmantic.model import ModelMetaclass
-from pydantic import BaseModel, Field
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, Field, PrivateAttr
+from pydantic.fields import FieldInfo, ModelPrivateAttr
 from typing_extensions import dataclass_transform
 
 from . import odmantic_internals as odm
 from .columns import top_level
-from .errors import ArgumentTypeError
+from .errors import ArgumentError, ArgumentTypeError
 from .mapping import class_mapping
 
 SPARE_PRIMARY = "document_id"
 """What the primary field is called in a model that uses the name `id` for a field of its own."""
+
+AnyIndex: TypeAlias = odm.IndexModel | Index | ODMBaseIndex
+
+_OWN_NAMES = ("_id", "_session", "_expired")
 
 _hidden_bases: ContextVar[tuple[type, ...]] = ContextVar("_hidden_bases", default=())
 
@@ -93,10 +97,10 @@ def _for_odmantic(default: object) -> object:
     return copy.copy(default) if isinstance(default, ODMFieldInfo) else default
 
 
-class IndexList(list["odm.IndexModel | Index | ODMBaseIndex"]):
+class IndexList(list[AnyIndex]):
     """The indexes of a model: a list, as in mongotic 0.5; called, what ODMantic asks its models for."""
 
-    def __init__(self, model: type[Model], given: Iterable[odm.IndexModel | Index | ODMBaseIndex]) -> None:
+    def __init__(self, model: type[Model], given: Iterable[AnyIndex]) -> None:
         super().__init__(given)
         self._model = model
 
@@ -106,7 +110,7 @@ class IndexList(list["odm.IndexModel | Index | ODMBaseIndex"]):
         return (*odm.field_indexes(self._model), *own)
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(Field, odmantic.Field))
+@dataclass_transform(kw_only_default=True, field_specifiers=(Field, odmantic.Field, PrivateAttr))
 class MongoModelMetaclass(ModelMetaclass):
     """Turns a declaration of mongotic 0.5 into one of ODMantic."""
 
@@ -123,15 +127,31 @@ class MongoModelMetaclass(ModelMetaclass):
 
     @__pydantic_model__.setter
     def __pydantic_model__(cls, twin: type[BaseModel]) -> None:
+        # Made second of one body, from which Pydantic has taken the values of private attributes.
+        made = cast("type[BaseModel]", cls)
+        type.__setattr__(twin, "__private_attributes__", made.__private_attributes__)
         type.__setattr__(cls, "__pure_model__", twin)
+
+    @staticmethod
+    def __validate_cls_namespace__(name: str, namespace: dict[str, Any]) -> None:  # ODMantic's
+        """Prepare a class body the way of ODMantic, which takes every annotated name for a field: private attributes
+        are kept from it, and are there again when Pydantic makes the class."""
+        annotations: dict[str, object] = namespace["__annotations__"]
+        private = _private_names(namespace)
+        defaults = {key: namespace.pop(key) for key in private if key in namespace}
+        types = {key: annotations.pop(key) for key in private if key in annotations}
+        cast("Any", ModelMetaclass).__validate_cls_namespace__(name, namespace)
+        namespace["__annotations__"] |= types
+        namespace.update(defaults)
 
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
     ) -> Any:  # as Pydantic's
+        shown = str(namespace.get("__qualname__", name))
+        _expect_free_names(shown, namespace)
+        indexes = _indexes(shown, namespace.pop("__indexes__", None))
         declared = Declared(bases, namespace)
         declared.write_to(namespace)
-        indexes: object = namespace.pop("__indexes__", None)
-        namespace.pop("_id", None)
         table = namespace.get("__tablename__") or _inherited(bases, "__tablename__")
         if table:
             namespace["model_config"] = {**namespace.get("model_config", {}), "collection": table}
@@ -142,8 +162,9 @@ class MongoModelMetaclass(ModelMetaclass):
         finally:
             _hidden_bases.reset(hidden)
         if indexes is None:
-            indexes = next(filter(_is_index_list, (getattr(base, "__indexes__", None) for base in bases)), ())
-        type.__setattr__(made, "__indexes__", IndexList(made, cast("Iterable[odm.IndexModel]", indexes)))
+            inherited = (getattr(base, "__indexes__", None) for base in bases)
+            indexes = next((found for found in inherited if isinstance(found, IndexList)), ())
+        type.__setattr__(made, "__indexes__", IndexList(made, indexes))
         type.__setattr__(made, "__tablename__", table or "")  # empty: `mapping` reports it when it is needed
         for field in odm.odm_fields(made):
             type.__delattr__(made, field)  # ODMantic's proxy; `__getattr__` gives a column
@@ -168,8 +189,36 @@ class MongoModelMetaclass(ModelMetaclass):
         return "__declared__" in vars(cls) and not any(cls is hidden for hidden in _hidden_bases.get())
 
 
-def _is_index_list(value: object) -> bool:
-    return isinstance(value, IndexList)
+def _indexes(model: str, given: object) -> Sequence[AnyIndex] | None:
+    """Return what a class body says of its indexes, None for nothing."""
+    if given is None:
+        return None
+    wrong = f"{given!r}"
+    if isinstance(given, (list, tuple)):
+        items = cast("Sequence[object]", given)
+        strange = [item for item in items if not isinstance(item, (odm.IndexModel, Index, ODMBaseIndex))]
+        if not strange:
+            return cast("Sequence[AnyIndex]", items)
+        wrong = f"{strange[0]!r} in {given!r}"
+    raise ArgumentTypeError(
+        f"{model}.__indexes__ is a list of pymongo.IndexModel or odmantic.Index, got {wrong}; write __indexes__ = "
+        '[IndexModel("email")], say, or IndexModel([("name", 1), ("age", -1)], unique=True) for several keys'
+    )
+
+
+def _expect_free_names(model: str, namespace: dict[str, Any]) -> None:
+    """Check that no private attribute has the name of what every `MongoBaseModel` has."""
+    for name in _OWN_NAMES:
+        if name in namespace.get("__annotations__", {}) or isinstance(namespace.get(name), ModelPrivateAttr):
+            raise ArgumentError(
+                f"{model}.{name}: on a MongoBaseModel the name {name} has a meaning of its own; call it something else"
+            )
+
+
+def _private_names(namespace: dict[str, Any]) -> list[str]:
+    """Return the names of a class body that Pydantic makes private attributes of."""
+    annotated = [name for name in namespace.get("__annotations__", {}) if name.startswith("_") and name[:2] != "__"]
+    return annotated + [name for name, value in namespace.items() if isinstance(value, ModelPrivateAttr)]
 
 
 def _inherited(bases: tuple[type, ...], name: str) -> Any:  # of whatever type the user gave
