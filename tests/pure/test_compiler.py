@@ -176,7 +176,7 @@ def test_a_long_chain_is_one_condition(join: Any, operator: str, side: str) -> N
 def test_only_ands_in_ands_and_ors_in_ors_are_one_condition() -> None:
     one, two, three = (col(BOOK.pages) == number for number in (1, 2, 3))
     assert compiled((one | two) & three) == {"$and": [{"$or": [{"n": {"$eq": 1}}, {"n": {"$eq": 2}}]}, three]}
-    assert compiled(~~one) == {"$nor": [{"$nor": [{"n": {"$eq": 1}}]}]}
+    assert compiled(not_(~one)) == {"$nor": [{"$nor": [{"n": {"$eq": 1}}]}]}
     assert compiled({"$and": [{"$and": [{"a": 1}]}, {"$and": [{"a": 2}], "b": 1}]}) == {
         "$and": [{"$and": [{"a": 1}]}, {"$and": [{"a": 2}], "b": 1}]
     }
