@@ -39,6 +39,12 @@ class Declared:
 
     ODMantic looks at the class's own body only, so a subclass is given everything its bases declare as if it were its
     own.
+
+    Attributes:
+        annotations: those of the fields.
+        defaults: those of the fields.
+        private: the annotations of the class's own private attributes, which Pydantic hands on to subclasses.
+        hidden: what the annotations of private attributes are while ODMantic makes the class.
     """
 
     def __init__(self, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
@@ -64,6 +70,13 @@ class Declared:
         for name in self.annotations.keys() & namespace.keys() - own.keys():
             self.defaults[name] = namespace[name]  # a new default for an inherited field
         self._own = own
+        self.private = {
+            name: annotation
+            for name, annotation in own.items()
+            if name.startswith("_") and odm.is_field(name.lstrip("_"), annotation, None)
+        }
+        unannotated = (name for name, value in namespace.items() if isinstance(value, ModelPrivateAttr))
+        self.hidden = dict.fromkeys([*self.private, *unannotated], property)
 
     def _mix_in(self, base: type[BaseModel]) -> None:
         """Take over the fields of a plain Pydantic model that the class also derives from."""
@@ -78,7 +91,9 @@ class Declared:
 
     def write_to(self, namespace: dict[str, Any]) -> None:
         """Put everything into the body of a class, in the form ODMantic takes."""
-        annotations = {**self.annotations, **self._own}
+        # ODMantic takes every annotated name for a field, but for a property; Pydantic knows a private attribute by its
+        # name alone.
+        annotations = {**self.annotations, **self._own, **self.hidden}
         defaults = {name: _for_odmantic(default) for name, default in self.defaults.items()}
         if not any(isinstance(value, ODMFieldInfo) and value.primary_field for value in defaults.values()):
             name = SPARE_PRIMARY if "id" in self.annotations else "id"
@@ -127,22 +142,7 @@ class MongoModelMetaclass(ModelMetaclass):
 
     @__pydantic_model__.setter
     def __pydantic_model__(cls, twin: type[BaseModel]) -> None:
-        # Made second of one body, from which Pydantic has taken the values of private attributes.
-        made = cast("type[BaseModel]", cls)
-        type.__setattr__(twin, "__private_attributes__", made.__private_attributes__)
         type.__setattr__(cls, "__pure_model__", twin)
-
-    @staticmethod
-    def __validate_cls_namespace__(name: str, namespace: dict[str, Any]) -> None:  # ODMantic's
-        """Prepare a class body the way of ODMantic, which takes every annotated name for a field: private attributes
-        are kept from it, and are there again when Pydantic makes the class."""
-        annotations: dict[str, object] = namespace["__annotations__"]
-        private = _private_names(namespace)
-        defaults = {key: namespace.pop(key) for key in private if key in namespace}
-        types = {key: annotations.pop(key) for key in private if key in annotations}
-        cast("Any", ModelMetaclass).__validate_cls_namespace__(name, namespace)
-        namespace["__annotations__"] |= types
-        namespace.update(defaults)
 
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
@@ -161,6 +161,11 @@ class MongoModelMetaclass(ModelMetaclass):
             made = cast("type[Model]", cast("Any", ModelMetaclass).__new__(cls, name, bases, namespace, **options))
         finally:
             _hidden_bases.reset(hidden)
+        shown_to_odmantic = made.__annotations__.items()
+        made.__annotations__ = {
+            **{field: annotation for field, annotation in shown_to_odmantic if field not in declared.hidden},
+            **declared.private,
+        }
         if indexes is None:
             inherited = (getattr(base, "__indexes__", None) for base in bases)
             indexes = next((found for found in inherited if isinstance(found, IndexList)), ())
@@ -213,12 +218,6 @@ def _expect_free_names(model: str, namespace: dict[str, Any]) -> None:
             raise ArgumentError(
                 f"{model}.{name}: on a MongoBaseModel the name {name} has a meaning of its own; call it something else"
             )
-
-
-def _private_names(namespace: dict[str, Any]) -> list[str]:
-    """Return the names of a class body that Pydantic makes private attributes of."""
-    annotated = [name for name in namespace.get("__annotations__", {}) if name.startswith("_") and name[:2] != "__"]
-    return annotated + [name for name, value in namespace.items() if isinstance(value, ModelPrivateAttr)]
 
 
 def _inherited(bases: tuple[type, ...], name: str) -> Any:  # of whatever type the user gave
