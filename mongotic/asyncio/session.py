@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Generator, Sequence
 from types import TracebackType
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Generic, Literal, TypeVar, cast, overload
 
 from odmantic import Model
 from typing_extensions import Self, TypeVarTuple, Unpack
+from typing_extensions import TypeVar as TypeVarWithDefault
 
 from mongotic_adapters.awaiting import AsyncBind, AwaitingPort
 from mongotic_adapters.flows import flushing, reading
@@ -24,6 +25,7 @@ from .result import AsyncScalarResult, AsyncSelectResult
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+SyncResults = TypeVarWithDefault("SyncResults", bound=bool, default=Literal[False])
 
 
 class Done:
@@ -34,8 +36,10 @@ class Done:
         yield
 
 
-class AsyncSession(SessionBase):
+class AsyncSession(SessionBase, Generic[SyncResults]):
     """A unit of work on ODMantic models, for asyncio; see `mongotic.Session`.
+
+    To type checkers, a session with `sync_results=True` is an `AsyncSession[Literal[True]]`.
 
     Arguments:
         bind: an `odmantic.AIOEngine`, or a Motor `AsyncIOMotorClient`.
@@ -50,6 +54,24 @@ class AsyncSession(SessionBase):
     A session serves one task at a time.
     """
 
+    @overload
+    def __init__(
+        self: AsyncSession[Literal[False]],
+        bind: AsyncBind,
+        *,
+        database: str | None = None,
+        info: dict[str, object] | None = None,
+        sync_results: Literal[False] = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: AsyncSession[Literal[True]],
+        bind: AsyncBind,
+        *,
+        database: str | None = None,
+        info: dict[str, object] | None = None,
+        sync_results: Literal[True],
+    ) -> None: ...
     def __init__(
         self,
         bind: AsyncBind,
@@ -81,7 +103,13 @@ class AsyncSession(SessionBase):
     @overload
     async def execute(self, statement: Insert[M] | Update[M] | Delete[M]) -> Result: ...
     @overload
-    async def execute(self, statement: Select[tuple[Unpack[Ts]]]) -> AsyncSelectResult[Unpack[Ts]]: ...
+    async def execute(
+        self: AsyncSession[Literal[True]], statement: Select[tuple[Unpack[Ts]]]
+    ) -> SelectResult[Unpack[Ts]]: ...
+    @overload
+    async def execute(
+        self: AsyncSession[Literal[False]], statement: Select[tuple[Unpack[Ts]]]
+    ) -> AsyncSelectResult[Unpack[Ts]]: ...
     async def execute(
         self, statement: Insert[M] | Update[M] | Delete[M] | Select[Any]
     ) -> Result | AsyncSelectResult[Unpack[tuple[Any, ...]]] | SelectResult[Unpack[tuple[Any, ...]]]:
@@ -139,7 +167,7 @@ class AsyncSession(SessionBase):
             flow.close()
 
 
-class async_sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users know
+class async_sessionmaker(Generic[SyncResults]):  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users know
     """Makes sessions that are bound alike; see `mongotic.sessionmaker`.
 
     Arguments:
@@ -152,6 +180,24 @@ class async_sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy 
         ArgumentTypeError: *bind* is something else.
     """
 
+    @overload
+    def __init__(
+        self: async_sessionmaker[Literal[False]],
+        bind: AsyncBind,
+        *,
+        database: str | None = None,
+        info: dict[str, object] | None = None,
+        sync_results: Literal[False] = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: async_sessionmaker[Literal[True]],
+        bind: AsyncBind,
+        *,
+        database: str | None = None,
+        info: dict[str, object] | None = None,
+        sync_results: Literal[True],
+    ) -> None: ...
     def __init__(
         self,
         bind: AsyncBind,
@@ -166,9 +212,11 @@ class async_sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy 
         self._info = info
         self._sync_results = sync_results
 
-    def __call__(self) -> AsyncSession:
+    def __call__(self) -> AsyncSession[SyncResults]:
         """Return a new session."""
-        return AsyncSession(self._bind, database=self._database, info=self._info, sync_results=self._sync_results)
+        sync_results = cast("Literal[False]", self._sync_results)  # or True, as the class's parameter says
+        made = AsyncSession(self._bind, database=self._database, info=self._info, sync_results=sync_results)
+        return cast("AsyncSession[SyncResults]", made)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self._bind).__name__})"
