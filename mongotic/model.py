@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import bson
 import odmantic
 from odmantic import Model, ObjectId
+from pydantic import BaseModel
 from typing_extensions import Self
 
 from mongotic_adapters.columns import Column, top_level
@@ -75,6 +76,8 @@ class MongoBaseModel(Model, metaclass=MongoModelMetaclass):
     def __setattr__(self, name: str, value: object) -> None:
         if name == "_id":
             _set_key(self, value)
+        elif name in self.__private_attributes__:  # no field, which ODMantic would count it as
+            BaseModel.__setattr__(self, name, value)
         else:
             Model.__setattr__(self, name, value)
 

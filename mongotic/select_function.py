@@ -1,14 +1,13 @@
 """`select()`: whole instances of one model, or some of its columns.
 
 Most of this file tells type checkers what a row holds.  A column is a class attribute, which they take for a value of
-its type, or a `Column`.  pyright needs one overload per number of columns; mypy cannot see both in one, so that there
-are others for columns made by `col()`, and for two or three of mixed kinds.
+its type, or a `Column`.  Up to ten columns have a type each, as in SQLAlchemy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar, overload
+from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 from odmantic import Model
 
@@ -21,98 +20,75 @@ from mongotic_adapters.projection import Projection
 from .exceptions import ArgumentTypeError
 from .select_statement import Select
 
+
+class _Value(Protocol):
+    """Everything but a column, whose == gives a condition: what keeps mypy from taking a column for a value."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+
+
 M = TypeVar("M", bound=Model)
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
-D = TypeVar("D")
-E = TypeVar("E")
-F = TypeVar("F")
-G = TypeVar("G")
-H = TypeVar("H")
+A = TypeVar("A", bound=_Value | None)
+B = TypeVar("B", bound=_Value | None)
+C = TypeVar("C", bound=_Value | None)
+D = TypeVar("D", bound=_Value | None)
+E = TypeVar("E", bound=_Value | None)
+F = TypeVar("F", bound=_Value | None)
+G = TypeVar("G", bound=_Value | None)
+H = TypeVar("H", bound=_Value | None)
+J = TypeVar("J", bound=_Value | None)
+K = TypeVar("K", bound=_Value | None)
+
+_Of: TypeAlias = Column[A] | A
+"""A column of values of a type: what `col()` gives, or the class attribute that a checker takes for such a value."""
 
 
 @overload
 def select(model: type[M], /) -> Select[tuple[M]]: ...
 @overload
-def select(a: Column[A], /) -> Select[tuple[A]]: ...
+def select(a: _Of[A], /) -> Select[tuple[A]]: ...
 @overload
-def select(a: Column[A], b: Column[B], /) -> Select[tuple[A, B]]: ...
+def select(a: _Of[A], b: _Of[B], /) -> Select[tuple[A, B]]: ...
 @overload
-def select(a: Column[A], b: Column[B], c: Column[C], /) -> Select[tuple[A, B, C]]: ...
+def select(a: _Of[A], b: _Of[B], c: _Of[C], /) -> Select[tuple[A, B, C]]: ...
 @overload
-def select(a: Column[A], b: Column[B], c: Column[C], d: Column[D], /) -> Select[tuple[A, B, C, D]]: ...
+def select(a: _Of[A], b: _Of[B], c: _Of[C], d: _Of[D], /) -> Select[tuple[A, B, C, D]]: ...
 @overload
-def select(a: Column[A], b: Column[B], c: Column[C], d: Column[D], e: Column[E], /) -> Select[tuple[A, B, C, D, E]]: ...
+def select(a: _Of[A], b: _Of[B], c: _Of[C], d: _Of[D], e: _Of[E], /) -> Select[tuple[A, B, C, D, E]]: ...
 @overload
-def select(
-    a: Column[A], b: Column[B], c: Column[C], d: Column[D], e: Column[E], f: Column[F], /
-) -> Select[tuple[A, B, C, D, E, F]]: ...
+def select(a: _Of[A], b: _Of[B], c: _Of[C], d: _Of[D], e: _Of[E], f: _Of[F], /) -> Select[tuple[A, B, C, D, E, F]]: ...
 @overload
 def select(
-    a: Column[A], b: Column[B], c: Column[C], d: Column[D], e: Column[E], f: Column[F], g: Column[G], /
+    a: _Of[A], b: _Of[B], c: _Of[C], d: _Of[D], e: _Of[E], f: _Of[F], g: _Of[G], /
 ) -> Select[tuple[A, B, C, D, E, F, G]]: ...
 @overload
 def select(
-    a: Column[A], b: Column[B], c: Column[C], d: Column[D], e: Column[E], f: Column[F], g: Column[G], h: Column[H], /
+    a: _Of[A], b: _Of[B], c: _Of[C], d: _Of[D], e: _Of[E], f: _Of[F], g: _Of[G], h: _Of[H], /
 ) -> Select[tuple[A, B, C, D, E, F, G, H]]: ...
 @overload
-def select(a: Column[A], b: B, /) -> Select[tuple[A, B]]: ...
-@overload
-def select(a: A, b: Column[B], /) -> Select[tuple[A, B]]: ...
-@overload
-def select(a: Column[A], b: Column[B], c: C, /) -> Select[tuple[A, B, C]]: ...
-@overload
-def select(a: Column[A], b: B, c: Column[C], /) -> Select[tuple[A, B, C]]: ...
-@overload
-def select(a: A, b: Column[B], c: Column[C], /) -> Select[tuple[A, B, C]]: ...
-@overload
-def select(a: Column[A], b: B, c: C, /) -> Select[tuple[A, B, C]]: ...
-@overload
-def select(a: A, b: Column[B], c: C, /) -> Select[tuple[A, B, C]]: ...
-@overload
-def select(a: A, b: B, c: Column[C], /) -> Select[tuple[A, B, C]]: ...
-@overload
-def select(a: Column[A] | A, /) -> Select[tuple[A]]: ...
-@overload
-def select(a: Column[A] | A, b: Column[B] | B, /) -> Select[tuple[A, B]]: ...
-@overload
-def select(a: Column[A] | A, b: Column[B] | B, c: Column[C] | C, /) -> Select[tuple[A, B, C]]: ...
-@overload
-def select(a: Column[A] | A, b: Column[B] | B, c: Column[C] | C, d: Column[D] | D, /) -> Select[tuple[A, B, C, D]]: ...
+def select(
+    a: _Of[A], b: _Of[B], c: _Of[C], d: _Of[D], e: _Of[E], f: _Of[F], g: _Of[G], h: _Of[H], j: _Of[J], /
+) -> Select[tuple[A, B, C, D, E, F, G, H, J]]: ...
 @overload
 def select(
-    a: Column[A] | A, b: Column[B] | B, c: Column[C] | C, d: Column[D] | D, e: Column[E] | E, /
-) -> Select[tuple[A, B, C, D, E]]: ...
+    a: _Of[A], b: _Of[B], c: _Of[C], d: _Of[D], e: _Of[E], f: _Of[F], g: _Of[G], h: _Of[H], j: _Of[J], k: _Of[K], /
+) -> Select[tuple[A, B, C, D, E, F, G, H, J, K]]: ...
 @overload
 def select(
-    a: Column[A] | A, b: Column[B] | B, c: Column[C] | C, d: Column[D] | D, e: Column[E] | E, f: Column[F] | F, /
-) -> Select[tuple[A, B, C, D, E, F]]: ...
-@overload
-def select(
-    a: Column[A] | A,
-    b: Column[B] | B,
-    c: Column[C] | C,
-    d: Column[D] | D,
-    e: Column[E] | E,
-    f: Column[F] | F,
-    g: Column[G] | G,
+    a: object,
+    b: object,
+    c: object,
+    d: object,
+    e: object,
+    f: object,
+    g: object,
+    h: object,
+    j: object,
+    k: object,
+    m: object,
     /,
-) -> Select[tuple[A, B, C, D, E, F, G]]: ...
-@overload
-def select(
-    a: Column[A] | A,
-    b: Column[B] | B,
-    c: Column[C] | C,
-    d: Column[D] | D,
-    e: Column[E] | E,
-    f: Column[F] | F,
-    g: Column[G] | G,
-    h: Column[H] | H,
-    /,
-) -> Select[tuple[A, B, C, D, E, F, G, H]]: ...
-@overload
-def select(a: object, b: object, c: object, d: object, /, *more: object) -> Select[tuple[Any, ...]]: ...
+    *more: object,
+) -> Select[tuple[Any, ...]]: ...
 def select(*entities: object) -> Select[Any]:
     """Query the documents of one model: whole instances, or some columns of them.
 

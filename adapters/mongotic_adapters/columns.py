@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast, get_args, get_origin, overload
 
 import bson
-from odmantic import Model
+from odmantic import Model, ObjectId
 from pydantic import BaseModel
 
 from . import odmantic_internals as odm
@@ -131,11 +131,22 @@ class Column(_Proxy, Generic[T]):
 
     __hash__ = object.__hash__
 
-    def in_(self, values: Iterable[T | None]) -> Expression:
+    # ODMantic's ObjectId declares a field; its values are plain ones.
+    @overload
+    def in_(self: Column[ObjectId] | Column[ObjectId | None], values: Iterable[bson.ObjectId | None]) -> Expression: ...
+    @overload
+    def in_(self, values: Iterable[T | None]) -> Expression: ...
+    def in_(self, values: Iterable[object]) -> Expression:
         """Fit documents in which the field has one of *values*: `$in`."""
         return _condition(self, "$in", _several(self, "in_", values))
 
-    def not_in(self, values: Iterable[T | None]) -> Expression:
+    @overload
+    def not_in(
+        self: Column[ObjectId] | Column[ObjectId | None], values: Iterable[bson.ObjectId | None]
+    ) -> Expression: ...
+    @overload
+    def not_in(self, values: Iterable[T | None]) -> Expression: ...
+    def not_in(self, values: Iterable[object]) -> Expression:
         """Fit documents in which the field has none of *values*, or is missing: `$nin`."""
         return _condition(self, "$nin", _several(self, "not_in", values))
 

@@ -29,8 +29,8 @@ def condition(mapping: Mapping, criterion: object) -> Document:
         return _condition(mapping, criterion)
     except RecursionError:
         raise ArgumentError(
-            "where(): the condition is nested too deeply; MongoDB takes about 100 levels. Give many conditions to one "
-            "and_() or or_() instead of chaining & or |. Nothing was sent."
+            "where(): the condition is nested too deeply; MongoDB takes about 100 levels of ands in ors, nots and "
+            "dicts. Write it with fewer. Nothing was sent."
         ) from None
 
 
@@ -135,7 +135,7 @@ def _filter(mapping: Mapping, given: AnyMapping[str, object], *, known_only: boo
         if not isinstance(cast("object", key), str):
             raise ArgumentTypeError(f"where(): {key!r} cannot be a key of a filter")
         if key in _LOGICAL:
-            compiled[key] = [_condition(mapping, part) for part in _parts(key, operand)]
+            compiled[key] = [_condition(mapping, part) for part in _flattened(key, _parts(key, operand))]
             continue
         if known_only and not key.startswith("$"):  # $expr, for two columns
             _expect_key(mapping, key, "where()")
@@ -147,6 +147,25 @@ def _parts(operator: str, operand: object) -> list[object]:
     if not isinstance(operand, (list, tuple)) or not operand:
         raise ArgumentTypeError(f"where(): {operator} takes a list of conditions, got {operand!r}")
     return list(cast("list[object]", operand))
+
+
+def _flattened(operator: str, parts: list[object]) -> list[object]:
+    """Return the parts of a condition, with those of the ands in an and, and of the ors in an or, in their place.
+
+    A chain `a & b & c` is an and in an and, and one of thousands deeper than Python or MongoDB goes. What a user nested
+    in a dict stays as it is.
+    """
+    if operator == "$nor":  # none of none is another thing
+        return parts
+    flat: list[object] = []
+    waiting = parts[::-1]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, odm.QueryExpression) and part.keys() == {operator}:
+            waiting.extend(reversed(_parts(operator, part[operator])))
+        else:
+            flat.append(part)
+    return flat
 
 
 def _operand(mapping: Mapping, key: str, operand: object) -> object:

@@ -6,26 +6,30 @@ Used by `mongotic.model.MongoBaseModel`, whose metaclass this is.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import odmantic
 from odmantic import Model, ObjectId
 from odmantic.field import ODMFieldInfo
 from odmantic.index import Index, ODMBaseIndex
 from odmantic.model import ModelMetaclass
-from pydantic import BaseModel, Field
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, Field, PrivateAttr
+from pydantic.fields import FieldInfo, ModelPrivateAttr
 from typing_extensions import dataclass_transform
 
 from . import odmantic_internals as odm
 from .columns import top_level
-from .errors import ArgumentTypeError
+from .errors import ArgumentError, ArgumentTypeError
 from .mapping import class_mapping
 
 SPARE_PRIMARY = "document_id"
 """What the primary field is called in a model that uses the name `id` for a field of its own."""
+
+AnyIndex: TypeAlias = odm.IndexModel | Index | ODMBaseIndex
+
+_OWN_NAMES = ("_id", "_session", "_expired")
 
 _hidden_bases: ContextVar[tuple[type, ...]] = ContextVar("_hidden_bases", default=())
 
@@ -35,6 +39,12 @@ class Declared:
 
     ODMantic looks at the class's own body only, so a subclass is given everything its bases declare as if it were its
     own.
+
+    Attributes:
+        annotations: those of the fields.
+        defaults: those of the fields.
+        private: the annotations of the class's own private attributes, which Pydantic hands on to subclasses.
+        hidden: what the annotations of private attributes are while ODMantic makes the class.
     """
 
     def __init__(self, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
@@ -60,6 +70,13 @@ class Declared:
         for name in self.annotations.keys() & namespace.keys() - own.keys():
             self.defaults[name] = namespace[name]  # a new default for an inherited field
         self._own = own
+        self.private = {
+            name: annotation
+            for name, annotation in own.items()
+            if name.startswith("_") and odm.is_field(name.lstrip("_"), annotation, None)
+        }
+        unannotated = (name for name, value in namespace.items() if isinstance(value, ModelPrivateAttr))
+        self.hidden = dict.fromkeys([*self.private, *unannotated], property)
 
     def _mix_in(self, base: type[BaseModel]) -> None:
         """Take over the fields of a plain Pydantic model that the class also derives from."""
@@ -74,7 +91,9 @@ class Declared:
 
     def write_to(self, namespace: dict[str, Any]) -> None:
         """Put everything into the body of a class, in the form ODMantic takes."""
-        annotations = {**self.annotations, **self._own}
+        # ODMantic takes every annotated name for a field, but for a property; Pydantic knows a private attribute by its
+        # name alone.
+        annotations = {**self.annotations, **self._own, **self.hidden}
         defaults = {name: _for_odmantic(default) for name, default in self.defaults.items()}
         if not any(isinstance(value, ODMFieldInfo) and value.primary_field for value in defaults.values()):
             name = SPARE_PRIMARY if "id" in self.annotations else "id"
@@ -93,10 +112,10 @@ def _for_odmantic(default: object) -> object:
     return copy.copy(default) if isinstance(default, ODMFieldInfo) else default
 
 
-class IndexList(list["odm.IndexModel | Index | ODMBaseIndex"]):
+class IndexList(list[AnyIndex]):
     """The indexes of a model: a list, as in mongotic 0.5; called, what ODMantic asks its models for."""
 
-    def __init__(self, model: type[Model], given: Iterable[odm.IndexModel | Index | ODMBaseIndex]) -> None:
+    def __init__(self, model: type[Model], given: Iterable[AnyIndex]) -> None:
         super().__init__(given)
         self._model = model
 
@@ -106,7 +125,7 @@ class IndexList(list["odm.IndexModel | Index | ODMBaseIndex"]):
         return (*odm.field_indexes(self._model), *own)
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(Field, odmantic.Field))
+@dataclass_transform(kw_only_default=True, field_specifiers=(Field, odmantic.Field, PrivateAttr))
 class MongoModelMetaclass(ModelMetaclass):
     """Turns a declaration of mongotic 0.5 into one of ODMantic."""
 
@@ -128,10 +147,11 @@ class MongoModelMetaclass(ModelMetaclass):
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
     ) -> Any:  # as Pydantic's
+        shown = str(namespace.get("__qualname__", name))
+        _expect_free_names(shown, namespace)
+        indexes = _indexes(shown, namespace.pop("__indexes__", None))
         declared = Declared(bases, namespace)
         declared.write_to(namespace)
-        indexes: object = namespace.pop("__indexes__", None)
-        namespace.pop("_id", None)
         table = namespace.get("__tablename__") or _inherited(bases, "__tablename__")
         if table:
             namespace["model_config"] = {**namespace.get("model_config", {}), "collection": table}
@@ -141,9 +161,15 @@ class MongoModelMetaclass(ModelMetaclass):
             made = cast("type[Model]", cast("Any", ModelMetaclass).__new__(cls, name, bases, namespace, **options))
         finally:
             _hidden_bases.reset(hidden)
+        shown_to_odmantic = made.__annotations__.items()
+        made.__annotations__ = {
+            **{field: annotation for field, annotation in shown_to_odmantic if field not in declared.hidden},
+            **declared.private,
+        }
         if indexes is None:
-            indexes = next(filter(_is_index_list, (getattr(base, "__indexes__", None) for base in bases)), ())
-        type.__setattr__(made, "__indexes__", IndexList(made, cast("Iterable[odm.IndexModel]", indexes)))
+            inherited = (getattr(base, "__indexes__", None) for base in bases)
+            indexes = next((found for found in inherited if isinstance(found, IndexList)), ())
+        type.__setattr__(made, "__indexes__", IndexList(made, indexes))
         type.__setattr__(made, "__tablename__", table or "")  # empty: `mapping` reports it when it is needed
         for field in odm.odm_fields(made):
             type.__delattr__(made, field)  # ODMantic's proxy; `__getattr__` gives a column
@@ -168,8 +194,30 @@ class MongoModelMetaclass(ModelMetaclass):
         return "__declared__" in vars(cls) and not any(cls is hidden for hidden in _hidden_bases.get())
 
 
-def _is_index_list(value: object) -> bool:
-    return isinstance(value, IndexList)
+def _indexes(model: str, given: object) -> Sequence[AnyIndex] | None:
+    """Return what a class body says of its indexes, None for nothing."""
+    if given is None:
+        return None
+    wrong = f"{given!r}"
+    if isinstance(given, (list, tuple)):
+        items = cast("Sequence[object]", given)
+        strange = [item for item in items if not isinstance(item, (odm.IndexModel, Index, ODMBaseIndex))]
+        if not strange:
+            return cast("Sequence[AnyIndex]", items)
+        wrong = f"{strange[0]!r} in {given!r}"
+    raise ArgumentTypeError(
+        f"{model}.__indexes__ is a list of pymongo.IndexModel or odmantic.Index, got {wrong}; write __indexes__ = "
+        '[IndexModel("email")], say, or IndexModel([("name", 1), ("age", -1)], unique=True) for several keys'
+    )
+
+
+def _expect_free_names(model: str, namespace: dict[str, Any]) -> None:
+    """Check that no private attribute has the name of what every `MongoBaseModel` has."""
+    for name in _OWN_NAMES:
+        if name in namespace.get("__annotations__", {}) or isinstance(namespace.get(name), ModelPrivateAttr):
+            raise ArgumentError(
+                f"{model}.{name}: on a MongoBaseModel the name {name} has a meaning of its own; call it something else"
+            )
 
 
 def _inherited(bases: tuple[type, ...], name: str) -> Any:  # of whatever type the user gave

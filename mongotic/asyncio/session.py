@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from types import TracebackType
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Generic, Literal, TypeVar, cast, overload
 
 from odmantic import Model
 from typing_extensions import Self, TypeVarTuple, Unpack
+from typing_extensions import TypeVar as TypeVarWithDefault
 
 from mongotic_adapters.awaiting import AsyncBind, AwaitingPort
 from mongotic_adapters.flows import flushing, reading, transacting
@@ -25,6 +26,7 @@ from .result import AsyncScalarResult, AsyncSelectResult
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+SyncResults = TypeVarWithDefault("SyncResults", bound=bool, default=Literal[False])
 
 
 class Done:
@@ -42,8 +44,10 @@ class Done:
             yield from self._rest().__await__()
 
 
-class AsyncSession(SessionBase):
+class AsyncSession(SessionBase, Generic[SyncResults]):
     """A unit of work on ODMantic models, for asyncio; see `mongotic.Session`.
+
+    To type checkers, a session with `sync_results=True` is an `AsyncSession[Literal[True]]`.
 
     Arguments:
         bind: an `odmantic.AIOEngine`, an open session or transaction of one, a `pymongo.AsyncMongoClient` or a Motor
@@ -59,6 +63,22 @@ class AsyncSession(SessionBase):
     A session serves one task at a time.
     """
 
+    @overload
+    def __init__(
+        self: AsyncSession[Literal[False]],
+        bind: AsyncBind,
+        *,
+        sync_results: Literal[False] = False,
+        **options: Unpack[SessionOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: AsyncSession[Literal[True]],
+        bind: AsyncBind,
+        *,
+        sync_results: Literal[True],
+        **options: Unpack[SessionOptions],
+    ) -> None: ...
     def __init__(self, bind: AsyncBind, *, sync_results: bool = False, **options: Unpack[SessionOptions]) -> None:
         chosen = settings("AsyncSession", options)
         super().__init__(AwaitingPort(bind, chosen.database, chosen.writes), chosen, awaits=True)
@@ -91,7 +111,13 @@ class AsyncSession(SessionBase):
     @overload
     async def execute(self, statement: Insert[M] | Update[M] | Delete[M]) -> Result: ...
     @overload
-    async def execute(self, statement: Select[tuple[Unpack[Ts]]]) -> AsyncSelectResult[Unpack[Ts]]: ...
+    async def execute(
+        self: AsyncSession[Literal[True]], statement: Select[tuple[Unpack[Ts]]]
+    ) -> SelectResult[Unpack[Ts]]: ...
+    @overload
+    async def execute(
+        self: AsyncSession[Literal[False]], statement: Select[tuple[Unpack[Ts]]]
+    ) -> AsyncSelectResult[Unpack[Ts]]: ...
     async def execute(
         self, statement: Insert[M] | Update[M] | Delete[M] | Select[Any]
     ) -> Result | AsyncSelectResult[Unpack[tuple[Any, ...]]] | SelectResult[Unpack[tuple[Any, ...]]]:
@@ -163,7 +189,7 @@ class AsyncSession(SessionBase):
                 await transacting.after_rollback(self._books)
 
 
-class async_sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users know
+class async_sessionmaker(Generic[SyncResults]):  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users know
     """Makes sessions that are bound alike; see `mongotic.sessionmaker`.
 
     Arguments:
@@ -176,6 +202,22 @@ class async_sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy 
         ArgumentError: an option's value is out of range.
     """
 
+    @overload
+    def __init__(
+        self: async_sessionmaker[Literal[False]],
+        bind: AsyncBind,
+        *,
+        sync_results: Literal[False] = False,
+        **options: Unpack[SessionOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: async_sessionmaker[Literal[True]],
+        bind: AsyncBind,
+        *,
+        sync_results: Literal[True],
+        **options: Unpack[SessionOptions],
+    ) -> None: ...
     def __init__(self, bind: AsyncBind, *, sync_results: bool = False, **options: Unpack[SessionOptions]) -> None:
         # A bind or an option that does not fit is reported here, not at the first request served.
         chosen = settings("async_sessionmaker", options)
@@ -184,11 +226,12 @@ class async_sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy 
         self._options = options
         self._sync_results = sync_results
 
-    def __call__(self) -> AsyncSession:
+    def __call__(self) -> AsyncSession[SyncResults]:
         """Return a new session."""
-        session = AsyncSession(self._bind, sync_results=self._sync_results, **self._options)
-        session.made_by(self)
-        return session
+        sync_results = cast("Literal[False]", self._sync_results)  # or True, as the class's parameter says
+        made = AsyncSession(self._bind, sync_results=sync_results, **self._options)
+        made.made_by(self)
+        return cast("AsyncSession[SyncResults]", made)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self._bind).__name__})"

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import functools
 import re
+from operator import and_ as and_operator
+from operator import or_ as or_operator
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from bson.son import SON
 from odmantic import EmbeddedModel, Field, Model, Reference
 from odmantic import query as odmantic_query
 
-from mongotic import ArgumentError, and_, asc, delete, desc, not_, or_, select, update
+from mongotic import ArgumentError, and_, asc, col, delete, desc, not_, or_, select, update
 from mongotic.exceptions import ArgumentTypeError
 from mongotic_adapters.compiler import assignments, condition, conjunction, equality, ordering, primary_key
 from mongotic_adapters.mapping import mapping_of
@@ -149,6 +152,39 @@ def test_a_filter_dict_keeps_the_order_of_its_keys() -> None:
 )
 def test_values_in_a_filter_dict_are_encoded(given: Filter, expected: Filter) -> None:
     assert compiled(given) == expected
+
+
+CHAINS: dict[str, tuple[Any, str]] = {
+    "columns &": (and_operator, "$and"),
+    "columns |": (or_operator, "$or"),
+    "and_": (and_, "$and"),
+    "or_": (or_, "$or"),
+    "ODMantic's and_": (odmantic_query.and_, "$and"),
+    "ODMantic's or_": (odmantic_query.or_, "$or"),
+}
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize(("join", "operator"), CHAINS.values(), ids=CHAINS)
+def test_a_long_chain_is_one_condition(join: Any, operator: str, side: str) -> None:
+    conditions = [BOOK.pages == number for number in range(3000)]
+    chain = functools.reduce(join if side == "left" else lambda a, b: join(b, a), conditions)
+    expected = [{"n": {"$eq": number}} for number in range(3000)]
+    assert compiled(chain) == {operator: expected if side == "left" else expected[::-1]}
+
+
+def test_only_ands_in_ands_and_ors_in_ors_are_one_condition() -> None:
+    one, two, three = (col(BOOK.pages) == number for number in (1, 2, 3))
+    assert compiled((one | two) & three) == {"$and": [{"$or": [{"n": {"$eq": 1}}, {"n": {"$eq": 2}}]}, three]}
+    assert compiled(not_(~one)) == {"$nor": [{"$nor": [{"n": {"$eq": 1}}]}]}
+    assert compiled({"$and": [{"$and": [{"a": 1}]}, {"$and": [{"a": 2}], "b": 1}]}) == {
+        "$and": [{"$and": [{"a": 1}]}, {"$and": [{"a": 2}], "b": 1}]
+    }
+
+
+def test_a_condition_in_a_chain_is_checked_as_any_other() -> None:
+    with pytest.raises(ArgumentError, match="'weight' is no field of Book"):
+        compiled((col(BOOK.pages) == 1) & (col(BOOK.pages) == 2) & (Other.weight == 1))  # type: ignore[operator]
 
 
 def test_the_filter_given_is_left_as_it_was_and_not_shared() -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Optional, Text, cast
+from typing import Any, ClassVar, Optional, Text, cast, get_type_hints
 
 import pytest
 from bson import ObjectId
-from odmantic import EmbeddedModel, Model, Reference, SyncEngine
+from odmantic import EmbeddedModel, Index, Model, Reference, SyncEngine
 from odmantic import Field as ODMField
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, TypeAdapter, ValidationError, field_validator
 from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
@@ -19,6 +20,7 @@ from pymongo.errors import OperationFailure
 import mongotic
 from mongotic import ArgumentError, InvalidRequestError, col, create_indexes, select
 from mongotic.asyncio import AsyncSession, create_async_indexes
+from mongotic.exceptions import ArgumentTypeError
 from mongotic.model import MongoBaseModel
 from tests.conftest import Backend, Document, SessionMaker
 
@@ -120,6 +122,154 @@ def test_indexes_are_a_list_that_odmantic_can_call() -> None:
     assert [index.document["name"] for index in User.__indexes__] == ["email_1"]
     assert User.__indexes__() == tuple(User.__indexes__)
     assert Team.__indexes__ == []
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            ["email"],
+            r"Wrong\.__indexes__ .* got 'email' in \['email'\]; write __indexes__ = \[IndexModel\(\"email\"\)\]",
+        ),
+        ("email", r"Wrong\.__indexes__ .* got 'email'; write"),
+        (IndexModel("email"), r"Wrong\.__indexes__ .* got <?.*IndexModel.*; write"),
+        ([("email", 1)], r"got \('email', 1\) in"),
+        ({"email": 1}, r"got \{'email': 1\}; write"),
+        ([IndexModel("email"), None], "got None in"),
+        (3, "got 3; write"),
+    ],
+    ids=str,
+)
+def test_indexes_of_a_wrong_kind_are_refused_where_they_are_declared(value: object, message: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=message):
+
+        class Wrong(MongoBaseModel):  # pyright: ignore[reportUnusedClass]  # it comes to nothing
+            __tablename__ = "wrong"
+            __indexes__ = value
+
+
+def test_indexes_can_be_a_tuple_and_odmantics() -> None:
+    class Fine(Nowhere):
+        __tablename__ = "fine"
+        __indexes__ = (IndexModel("size"),)
+
+    Fine.__indexes__.append(Index(Fine.name, unique=True))
+    assert [index.document["name"] for index in Fine.__indexes__[:1]] == ["size_1"]
+    assert len(Fine.__indexes__()) == 2
+
+
+class Draft(MongoBaseModel):
+    __tablename__ = "drafts"
+
+    text: str = ""
+    home: Address = Address(city="Rome")
+    _reads: int = 4
+    _seen: list[str] = PrivateAttr(default_factory=list)
+    _length: int = PrivateAttr()
+    _unset: int
+    _plain = PrivateAttr(1)
+    _kinds: ClassVar[int] = 2
+
+    @field_validator("text")
+    @classmethod
+    def _stripped(cls, text: str) -> str:
+        return text.strip()
+
+    def model_post_init(self, context: object, /) -> None:
+        self._length = self._reads + len(self.text)
+
+
+class LongDraft(Draft):
+    __tablename__ = "long_drafts"
+
+    _reads: int = 5
+    _pages: int = 1
+
+
+def private(draft: Draft) -> dict[str, object]:
+    return dict(draft.__pydantic_private__ or {})
+
+
+def test_private_attributes_are_those_of_pydantic() -> None:
+    draft, other = Draft(text=" ab"), Draft()
+    draft._reads += 1
+    draft._seen.append("a")
+    assert (draft._reads, draft._seen, draft._length, Draft._kinds) == (5, ["a"], 6, 2)
+    assert private(other) == {"_reads": 4, "_seen": [], "_plain": 1, "_length": 4}
+    with pytest.raises(AttributeError, match="_unset"):
+        draft._unset
+    assert draft.model_dump(include={"text"}) == {"text": "ab"}
+    assert {"_reads", "_seen", "_length"}.isdisjoint({*draft.model_dump(), *Draft.model_json_schema()["properties"]})
+    assert private(Draft.model_construct(text="a"))["_length"] == 5
+    assert get_type_hints(Draft)["_reads"] is int
+    assert "_plain" not in get_type_hints(Draft)
+    assert (LongDraft()._reads, LongDraft()._pages, LongDraft()._length) == (5, 1, 5)
+
+
+TWINS: dict[str, Callable[[Draft], Draft]] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda draft: pickle.loads(pickle.dumps(draft)),
+    "model_copy": lambda draft: draft.model_copy(),
+    "deep model_copy": lambda draft: draft.model_copy(deep=True),
+}
+
+
+@pytest.mark.parametrize("twin", TWINS.values(), ids=TWINS)
+def test_private_attributes_are_copied_as_pydantic_copies_them(twin: Callable[[Draft], Draft]) -> None:
+    draft = Draft(text="a")
+    draft._reads = 9
+    draft._seen = ["x"]
+    copied = twin(draft)
+    assert private(copied) == {"_reads": 9, "_seen": ["x"], "_plain": 1, "_length": 5}
+    copied._reads = 1
+    assert draft._reads == 9
+
+
+async def test_private_attributes_are_made_and_never_stored(
+    session_maker: SessionMaker, raw: Database[Document]
+) -> None:
+    async with session_maker() as first:
+        draft = Draft(text="a")
+        draft._reads = 9
+        first.add(draft)
+        await first.commit()
+        draft._reads = 10
+        assert first.dirty == []
+        draft.text = "b"
+        await first.commit()
+        await first.refresh(draft)
+        draft.text = "c"
+        first.rollback()
+        assert (draft._reads, draft.text) == (10, "b")
+    document = raw["drafts"].find_one({}, {"_id": 0})
+    assert document == {"text": "b", "home": {"city": "Rome", "way": ""}}
+    async with session_maker() as second:
+        loaded = await second.scalars(select(Draft)).one()
+        assert private(loaded) == {"_reads": 4, "_seen": [], "_plain": 1, "_length": 5}
+        loaded._seen.append("x")
+        loaded.home.city = "Bonn"
+        await second.commit()
+        assert loaded._seen == ["x"]
+
+
+async def test_odmantics_engine_carries_private_attributes_too(sync_engine: SyncEngine) -> None:
+    sync_engine.save(Draft(text="a"))
+    draft = cast("Draft", sync_engine.find_one(Draft))
+    draft._reads = 7
+    sync_engine.save(draft)
+    assert private(draft) == {"_reads": 7, "_seen": [], "_plain": 1, "_length": 5}
+    assert private(cast("Draft", sync_engine.find_one(Draft)))["_reads"] == 4
+
+
+@pytest.mark.parametrize("name", ["_id", "_session", "_expired"])
+@pytest.mark.parametrize("annotated", [True, False])
+def test_a_private_attribute_cannot_have_a_name_of_mongotics(name: str, annotated: bool) -> None:
+    body: dict[str, object] = {"__module__": __name__, "__qualname__": "Taken", name: PrivateAttr(None)}
+    if annotated:
+        body["__annotations__"] = {name: Optional[str]}  # noqa: UP045
+    with pytest.raises(ArgumentError, match=f"Taken.{name}: .* has a meaning of its own"):
+        cast("Any", type(MongoBaseModel))("Taken", (MongoBaseModel,), body)
 
 
 def test_pickled_and_copied_instances_can_be_changed() -> None:

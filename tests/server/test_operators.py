@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -153,10 +155,18 @@ async def test_conditions_work_in_odmantics_engine_too(sync_engine: SyncEngine, 
     assert engine.count(c.model, c.home.city.ne("Rome")) == 2
 
 
+@pytest.mark.parametrize(("join", "expected"), [(operator.or_, 2), (operator.and_, 0)])
+async def test_thousands_of_conditions_can_be_chained(
+    c: Columns, session: AsyncSession, join: Any, expected: int
+) -> None:
+    chain = functools.reduce(join, [c.age == age for age in range(3000)])
+    assert await session.scalars(select(c.model).where(chain)).count() == expected
+
+
 def deep(levels: int) -> Any:
     condition = col(Plain.age) > 0
     for _ in range(levels):
-        condition = condition & (col(Plain.age) > 1)
+        condition = ~(condition & (col(Plain.age) > 1))
     return condition
 
 

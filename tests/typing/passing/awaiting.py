@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from odmantic import AIOEngine
 from pymongo import AsyncMongoClient
 from typing_extensions import assert_type
 
-from mongotic import Result, Row, ScalarResult, col, delete, insert, select, update
+from mongotic import Result, Row, ScalarResult, SelectResult, col, delete, insert, select, update
 from mongotic.asyncio import AIOEngine as PyMongoEngine
 from mongotic.asyncio import (
     AsyncScalarResult,
@@ -98,6 +98,23 @@ async def rows(session: AsyncSession) -> None:
     assert_type(await (await session.execute(select(User))).scalars().one(), User)
     only, _ = await result.one()
     assert_type(only, str)
+
+
+async def sync_results(engine: AIOEngine, passed: AsyncSession[Literal[True]]) -> None:
+    make = async_sessionmaker(engine, sync_results=True)
+    assert_type(make, async_sessionmaker[Literal[True]])
+    async with make() as session:
+        result = await session.execute(select(User.name, User.age))
+        assert_type(result, SelectResult[str, int])
+        for name, age in result:
+            assert_type((name, age), tuple[str, int])
+        assert_type((await session.execute(select(User))).scalars().one(), User)
+        assert_type(await session.execute(insert(User).values(name="Ann")), Result)
+        assert_type(await session.scalars(select(User)).all(), list[User])
+    passed = AsyncSession(engine, sync_results=True)
+    assert_type((await passed.execute(select(User.name))).all(), list[Row[str]])
+    assert_type(async_sessionmaker(engine)(), AsyncSession)
+    assert_type(AsyncSession(engine, sync_results=False), AsyncSession)
 
 
 async def writes(session: AsyncSession, user: User, book: Book) -> None:

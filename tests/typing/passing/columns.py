@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+import bson
 from odmantic import ObjectId
 from odmantic.query import SortExpression
 from typing_extensions import assert_type
@@ -52,6 +53,10 @@ assert_type(col(User.tags).contains("vip"), Expression)
 assert_type(col(User.nick) > "a", Expression)
 assert_type(col(User.created) < datetime.now(), Expression)
 assert_type(col(User.id) == ObjectId(), Expression)
+assert_type(col(User.id), Column[ObjectId])
+# ODMantic's declares a field whose values are plain ones.
+assert_type(col(User.id).in_([bson.ObjectId(), ObjectId()]), Expression)
+assert_type(col(User.id).not_in({bson.ObjectId()}), Expression)
 
 assert_type((age > 3) & (age < 5), Expression)
 assert_type((age > 3) | (name == "Ann"), Expression)

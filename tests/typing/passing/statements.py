@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from odmantic import ObjectId
 from odmantic.query import QueryExpression, SortExpression
@@ -33,6 +34,21 @@ assert_type(
     select(col(User.name), col(User.age), col(User.tags), col(User.nick)),
     Select[tuple[str, int, list[str], str | None]],
 )
+assert_type(
+    select(User.name, col(User.nick), User.tags, col(User.homes)),
+    Select[tuple[str, str | None, list[str], list[Address]]],
+)
+assert_type(
+    select(col(User.nick), User.age, User.name, col(User.tags), User.homes, col(User.created)),
+    Select[tuple[str | None, int, str, list[str], list[Address], datetime]],
+)
+ten = select(
+    User.name, col(User.age), User.nick, User.email, col(User.tags), User.homes, User.created, User.id,
+    col(User.homes).city, col(User.homes).street,
+)  # fmt: skip
+assert_type(
+    ten, Select[tuple[str, int, str | None, str, list[str], list[Address], datetime, ObjectId, Any, Any]]
+)  # fmt: skip
 
 # Every clause gives a statement of the same kind.
 by_age = select(User).where(User.age > 18).filter_by(name="Ann").order_by(User.age, desc(User.name), -col(User.age))
