@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
 import odmantic.model
 import odmantic.typing
+from motor.motor_asyncio import AsyncIOMotorClient
 from odmantic import AIOEngine, Model, SyncEngine
 from odmantic.exceptions import KeyNotFoundInDocumentError
 from odmantic.field import FieldProxy, ODMBaseField, ODMEmbedded, ODMEmbeddedGeneric, ODMField, ODMReference
@@ -57,6 +58,7 @@ __all__ = [
     "has_own_parsing",
     "has_own_serializers",
     "has_own_validation",
+    "hashable_client",
     "holds_models",
     "is_field",
     "is_model_class",
@@ -406,3 +408,8 @@ def overridden(engine: SyncEngine | AIOEngine) -> frozenset[str]:
 
 
 _OWN = ("odmantic", "mongotic_adapters")
+
+
+def hashable_client(client: object) -> object:
+    """Return what tells a client from others: Motor's is a shell around PyMongo's."""
+    return cast("Any", client).delegate if isinstance(client, AsyncIOMotorClient) else client
