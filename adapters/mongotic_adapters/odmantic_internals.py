@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
+from weakref import WeakValueDictionary
 
 import odmantic.model
 import odmantic.typing
@@ -25,6 +26,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, SchemaValidator
 from pymongo import IndexModel
 
+from . import schema_tree
 from .errors import ArgumentTypeError
 
 if TYPE_CHECKING:
@@ -154,21 +156,12 @@ def has_own_serializers(model: type[BaseODMModel]) -> bool:
     """Tell whether documents of *model* hold other values than its fields, at any depth."""
     if model.model_dump_doc is not BaseODMModel.model_dump_doc:
         return True
-    waiting: list[object] = [core_schema(model)]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            schema = cast("dict[str, Any]", part)
-            serialization = schema.get("serialization")
-            # ODMantic's own types serialize themselves for JSON only.
-            if isinstance(serialization, dict) and "json" not in cast("dict[str, Any]", serialization).get(
-                "when_used", ""
-            ):
-                return True
-            waiting.extend(value for key, value in schema.items() if key not in ("metadata", "default", "expected"))
-        elif isinstance(part, (list, tuple)):
-            waiting.extend(cast("list[object]", part))
-    return False
+    return any(_serializes(part.get("serialization")) for part in schema_tree.parts(core_schema(model)))
+
+
+def _serializes(serialization: object) -> bool:
+    """Tell whether a serialization has a part in `model_dump`; ODMantic's own types have theirs for JSON only."""
+    return isinstance(serialization, dict) and "json" not in cast("dict[str, str]", serialization).get("when_used", "")
 
 
 def has_own_construction(model: type[BaseODMModel]) -> bool:
@@ -206,20 +199,9 @@ def holds_models(model: type[BaseODMModel], name: str) -> bool:
     return "model" in _types_in(fields[name])
 
 
-def _types_in(node: object) -> set[str]:
+def _types_in(node: object) -> set[object]:
     """Return the types of all schemas in a core schema."""
-    found: set[str] = set()
-    waiting: list[object] = [node]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            schema = cast("dict[str, object]", part)
-            kind = schema.get("type")
-            found |= {kind} if isinstance(kind, str) else set()
-            waiting.extend(value for key, value in schema.items() if key not in ("metadata", "default", "expected"))
-        elif isinstance(part, (list, tuple)):
-            waiting.extend(cast("list[object]", part))
-    return found
+    return {part.get("type") for part in schema_tree.parts(node)}
 
 
 def has_own_init(model: type[Model]) -> bool:
@@ -262,17 +244,8 @@ def makes_values_up(model: type[BaseODMModel], name: str) -> bool:
     while schema["type"] != "model-fields":
         schema = schema.get("schema") or schema["definitions"][0]
     field = schema["fields"][name]["schema"]
-    waiting: list[object] = [field["schema"] if field["type"] == "default" else field]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            node = cast("dict[str, Any]", part)
-            if "default_factory" in node or _is_users(node.get("function")):
-                return True
-            waiting.extend(value for key, value in node.items() if key not in ("metadata", "default", "expected"))
-        elif isinstance(part, (list, tuple)):
-            waiting.extend(cast("list[object]", part))
-    return False
+    own = field["schema"] if field["type"] == "default" else field
+    return any("default_factory" in part or _is_users(part.get("function")) for part in schema_tree.parts(own))
 
 
 def _is_users(function: object) -> bool:
@@ -344,17 +317,18 @@ def owner_of(field: ODMBaseField) -> type[Model]:
     """
     if id(field) not in _owners:
         for model in _all_models(Model):
-            _owners.update((id(own), (own, model)) for own in odm_fields(model).values())
-    if id(field) not in _owners:
+            _owners.update((id(own), model) for own in odm_fields(model).values())
+    owner = _owners.get(id(field))
+    if owner is None:
         raise ArgumentTypeError(
             f"the field stored as {field.key_name!r} belongs to no model with a collection of its own; reach an "
             "embedded model's fields through the field that holds it: User.address.city"
         )
-    return _owners[id(field)][1]
+    return owner
 
 
-# By identity, and holding the field, so that the id stays its own.
-_owners: dict[int, tuple[ODMBaseField, type[Model]]] = {}
+# By identity: a field lives as long as its class, and an entry no longer.
+_owners: WeakValueDictionary[int, type[Model]] = WeakValueDictionary()
 
 
 def _all_models(model: type[Model]) -> Iterator[type[Model]]:

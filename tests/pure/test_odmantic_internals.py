@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import gc
 import importlib
+import weakref
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,8 @@ from odmantic import EmbeddedModel, Model
 from odmantic.field import FieldProxy
 
 import mongotic_adapters
-from mongotic_adapters.odmantic_internals import PRIVATE_NAMES
+from mongotic_adapters.errors import ArgumentTypeError
+from mongotic_adapters.odmantic_internals import PRIVATE_NAMES, odm_fields, owner_of
 
 SOURCES = sorted(Path(mongotic_adapters.__file__).parent.rglob("*.py"))
 DOOR = "odmantic_internals.py"
@@ -141,3 +144,18 @@ def test_other_files_import_documented_modules_alone() -> None:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("odmantic") and node.level == 0
     }
     assert {(name, module) for name, module in found if module not in documented} == set()
+
+
+def test_asking_for_the_owner_of_a_field_does_not_keep_its_class() -> None:
+    metaclass: Any = type(Model)
+    made = metaclass("ShortLived", (Model,), {"__module__": __name__, "__annotations__": {"name": str}})
+    assert owner_of(odm_fields(made)["name"]) is made
+    watched = weakref.ref(made)
+    del made
+    gc.collect()
+    assert watched() is None
+
+
+def test_a_field_of_no_document_has_no_owner() -> None:
+    with pytest.raises(ArgumentTypeError, match="'name' belongs to no model"):
+        owner_of(odm_fields(ProbePart)["name"])
