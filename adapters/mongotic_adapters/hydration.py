@@ -50,12 +50,15 @@ def hydrate(mapping: Mapping, document: Document, references: References) -> Mod
         targets = {field.key: references[field.name] for field in mapping.references}
         try:
             return validator({**document, **targets} if targets else document)
-        except ValidationError:
+        except (ValidationError, TypeError):
             pass  # the longer way below finds out what ODMantic says to it
     try:
         if odm.has_own_parsing(mapping.document_model):
             return _parsed(mapping, document, references)
         return _build(mapping, _values(mapping, document, references))
+    except TypeError as refusal:  # of ODMantic's own validators: bytes that are no ObjectId
+        invalid = odm.refused(mapping.document_model, document, refusal)
+        raise _explained(mapping, document, references, invalid) from refusal
     except (KeyMissing, ValidationError, DocumentParsingError) as cause:
         raise _explained(mapping, document, references, cause) from None
 

@@ -298,6 +298,13 @@ def test_a_wrong_item_in_a_list_of_embedded_is_explained(item: object) -> None:
         hydrated(models.Home, {**HOME, "ways": [{"n": "a"}, item]})
 
 
+def test_bytes_that_are_no_key_are_explained_though_odmantic_stumbles_over_them() -> None:
+    with pytest.raises(TypeError):
+        Defaults.model_validate_doc({"_id": b"xx"})
+    with pytest.raises(DocumentError, match="must be an instance of"):
+        hydrated(Defaults, {"_id": b"xx"})
+
+
 def test_the_error_names_document_and_model() -> None:
     with pytest.raises(DocumentError, match=r"^the document with _id 'no' does not fit Country: 1 validation error"):
         hydrated(models.Country, {"_id": "no"})
