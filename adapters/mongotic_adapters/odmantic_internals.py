@@ -59,6 +59,7 @@ __all__ = [
     "has_own_parsing",
     "has_own_serializers",
     "has_own_validation",
+    "has_own_writing",
     "holds_models",
     "is_field",
     "is_model_class",
@@ -116,9 +117,9 @@ def collection_name(model: type[Model]) -> str:
     return model.__collection__
 
 
-def core_schema(model: type[BaseODMModel]) -> object:
+def core_schema(model: type[BaseODMModel]) -> schema_tree.Schema:
     """Return the pydantic-core schema of *model*."""
-    return cast("object", model.__pydantic_core_schema__)
+    return cast("schema_tree.Schema", model.__pydantic_core_schema__)
 
 
 def build_validator(schema: CoreSchema) -> SchemaValidator:
@@ -154,9 +155,14 @@ def missing_value(field: ODMBaseField) -> Callable[[], object]:
 
 def has_own_serializers(model: type[BaseODMModel]) -> bool:
     """Tell whether documents of *model* hold other values than its fields, at any depth."""
-    if model.model_dump_doc is not BaseODMModel.model_dump_doc:
-        return True
-    return any(_serializes(part.get("serialization")) for part in schema_tree.parts(core_schema(model)))
+    parts = schema_tree.parts(core_schema(model))
+    return has_own_writing(model) or any(_serializes(part.get("serialization")) for part in parts)
+
+
+def has_own_writing(model: type[BaseODMModel]) -> bool:
+    """Tell whether *model* replaces ODMantic's writing of documents, for which ODMantic asks the outermost class
+    alone."""
+    return issubclass(model, Model) and model.model_dump_doc is not BaseODMModel.model_dump_doc
 
 
 def _serializes(serialization: object) -> bool:
@@ -167,7 +173,7 @@ def _serializes(serialization: object) -> bool:
 def has_own_construction(model: type[BaseODMModel]) -> bool:
     """Tell whether more than the types of its fields decides how an instance of *model* is made."""
     decorators = model.__pydantic_decorators__
-    schema = cast("dict[str, object]", core_schema(model))
+    schema = core_schema(model)
     return bool(
         decorators.model_validators
         or decorators.root_validators
@@ -240,9 +246,7 @@ def has_own_validation(model: type[BaseODMModel]) -> bool:
 
 def makes_values_up(model: type[BaseODMModel], name: str) -> bool:
     """Tell whether functions of the user's have a part in reading the value of a field, at any depth."""
-    schema = cast("dict[str, Any]", core_schema(model))
-    while schema["type"] != "model-fields":
-        schema = schema.get("schema") or schema["definitions"][0]
+    schema = cast("Any", schema_tree.without_wrapping(core_schema(model)))
     field = schema["fields"][name]["schema"]
     own = field["schema"] if field["type"] == "default" else field
     return any("default_factory" in part or _is_users(part.get("function")) for part in schema_tree.parts(own))

@@ -15,6 +15,14 @@ Schema: TypeAlias = dict[str, object]
 _OPAQUE = frozenset({"cls", "config", "default", "expected", "members", "metadata"})
 
 
+def _is_opaque(node: Schema, key: str) -> bool:
+    """Tell whether what lies under *key* is no schema.
+
+    A dict without a type is none itself: it holds the fields of a model by their names, which may be any.
+    """
+    return key in _OPAQUE and isinstance(node.get("type"), str)
+
+
 def parts(node: object) -> Iterator[Schema]:
     """Give every dict in a schema, the schema itself first."""
     waiting = [node]
@@ -22,7 +30,7 @@ def parts(node: object) -> Iterator[Schema]:
         part = waiting.pop()
         if isinstance(part, dict):
             yield (schema := cast("Schema", part))
-            waiting.extend(value for key, value in schema.items() if key not in _OPAQUE)
+            waiting.extend(value for key, value in schema.items() if not _is_opaque(schema, key))
         elif isinstance(part, (list, tuple)):
             waiting.extend(cast("list[object]", part))
 
@@ -44,4 +52,17 @@ def rebuilt(node: object, change: Callable[[Schema], Schema | None]) -> object:
     changed = change(schema)
     if changed is not None:
         return changed
-    return {key: value if key in _OPAQUE else rebuilt(value, change) for key, value in schema.items()}
+    return {key: value if _is_opaque(schema, key) else rebuilt(value, change) for key, value in schema.items()}
+
+
+def without_wrapping(schema: Schema) -> Schema:
+    """Return the part of the schema of a model that lists its fields."""
+    definitions: list[Schema] = []
+    while schema["type"] != "model-fields":
+        definitions += cast("list[Schema]", schema.get("definitions", []))
+        if schema["type"] == "definition-ref":
+            reference = schema["schema_ref"]
+            schema = next(definition for definition in definitions if definition.get("ref") == reference)
+        else:
+            schema = cast("Schema", schema["schema"])
+    return schema
