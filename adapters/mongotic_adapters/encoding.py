@@ -131,11 +131,20 @@ def _encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     # The key goes first, as in every document MongoDB shows.
     document: Document = {"_id": None} if mapping.primary else {}
     for name, key, encode in _encoders(mapping):
+        if name not in values:
+            raise _incomplete(mapping, name)
         value = values[name]
         document[key] = value if encode is encode_value and type(value) in _AS_IS else encode(value)
     if mapping.keeps_extra:
         _add_extra(mapping, document, instance.__pydantic_extra__ or {})
     return document
+
+
+def _incomplete(mapping: Mapping, name: str) -> ArgumentError:
+    return ArgumentError(
+        f"an instance of {mapping.name} cannot be stored: it has no value for {name!r}. Nothing was sent. Was it made "
+        "with model_construct()?"
+    )
 
 
 def _add_extra(mapping: Mapping, document: Document, extra: AnyMapping[str, object]) -> None:

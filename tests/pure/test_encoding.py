@@ -377,6 +377,11 @@ def test_an_extra_key_that_would_overwrite_a_field_is_refused(model: type[Model]
         encoded(model(id=KEY, name="a", n="lost"))
 
 
+def test_an_instance_without_all_its_fields_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="an instance of Home cannot be stored: it has no value for 'address'"):
+        encoded(models.Home.model_construct())
+
+
 class Failing(Model):
     word: Annotated[str, WithBsonSerializer(lambda word: {"a": 1}[word])] = "a"
     number: int = 1
