@@ -86,27 +86,34 @@ def _encode_rarer(value: object) -> object:
     return stand_in(value)
 
 
-def encode_operand(value: object) -> object:
-    """Return *value* as a filter must hold it: an instance stands for its key, an embedded one for its document."""
+def encode_operand(value: object, field: FieldMap | None = None) -> object:
+    """Return *value* as a filter must hold it: an instance stands for its key, an embedded one for its document.
+
+    Arguments:
+        value: what the user compares with.
+        field: what it is compared with, if that is known: inside a type that ODMantic takes for a plain value,
+            embedded models are stored by the names of their fields.
+    """
     try:
-        return _encode_operand(value)
+        return _encode_operand(value, field is not None and field.shape is Shape.PLAIN)
     except RecursionError:
         raise ArgumentError(f"a value of a condition cannot be sent: {_TOO_DEEP}") from None
 
 
-def _encode_operand(value: object) -> object:
+def _encode_operand(value: object, by_name: bool) -> object:
     if isinstance(value, Model):
         return encode_key(value)
-    if isinstance(value, odm.BaseODMModel):
+    if isinstance(value, odm.BaseODMModel) and not by_name:
         return encode_instance(class_mapping(type(value)), value)
     if isinstance(value, odm.FieldProxy):
         raise ArgumentError(f"the field {+value!r} is no value; ODMantic's operators compare with values only")
     if isinstance(value, (list, tuple)):
-        return [_encode_operand(item) for item in cast("Iterable[object]", value)]
+        return [_encode_operand(item, by_name) for item in cast("Iterable[object]", value)]
     if isinstance(value, (set, frozenset)):
-        return ordered(_encode_operand(item) for item in cast("Iterable[object]", value))
+        return ordered(_encode_operand(item, by_name) for item in cast("Iterable[object]", value))
     if isinstance(value, AnyMapping):
-        return {key: _encode_operand(item) for key, item in cast("AnyMapping[str, object]", value).items()}
+        items = cast("AnyMapping[str, object]", value).items()
+        return {key: _encode_operand(item, by_name) for key, item in items}
     return encode_value(value)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, get_args
 from weakref import WeakValueDictionary
 
 import odmantic.model
@@ -53,6 +53,7 @@ __all__ = [
     "core_schema",
     "default_key",
     "dump_doc",
+    "embedded_classes",
     "field_indexes",
     "has_own_construction",
     "has_own_init",
@@ -357,6 +358,18 @@ def field_indexes(model: type[Model]) -> tuple[ODMBaseIndex | IndexModel, ...]:
     """Return the indexes that the fields and the configuration of *model* ask for."""
     indexes: tuple[ODMBaseIndex | IndexModel, ...] = cast("Any", Model.__indexes__).__func__(model)
     return indexes
+
+
+def embedded_classes(field: ODMBaseField) -> list[type[BaseODMModel]]:
+    """Return the embedded models that values of a field may be: several for a `Union` or a tuple."""
+    found: list[type[BaseODMModel]] = []
+    waiting: list[object] = [cast("object", field.pydantic_field.annotation)]
+    while waiting:
+        part = waiting.pop(0)
+        if isinstance(part, type) and not get_args(part) and issubclass(part, BaseODMModel):
+            found.append(part)
+        waiting.extend(get_args(part))
+    return found
 
 
 def proxy_path(proxy: FieldProxy) -> tuple[ODMBaseField, ...]:

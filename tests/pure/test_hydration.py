@@ -606,6 +606,31 @@ def test_a_union_of_embedded_models_is_read_back(pet: Cat | Dog) -> None:
     assert hydrated(Owner, stored(instance)) == instance
 
 
+class Pets(Model):
+    """A class that is not read by key inside pydantic-core: its validator expects field names."""
+
+    pet: Cat | Dog | None = None
+    pets: tuple[Cat, Dog] | None = None
+    named: dict[str, Dog] = {}
+    two: tuple[Cat, Dog]
+
+    @model_validator(mode="after")
+    def checked(self) -> Self:
+        return self
+
+
+@pytest.mark.parametrize("pet", [Cat(name="Tom"), Dog(breed="pug"), None], ids=["first", "second", "none"])
+def test_a_union_of_embedded_models_is_read_back_beside_validators(pet: Cat | Dog | None) -> None:
+    two = (Cat(name="Tom"), Dog(breed="pug"))
+    instance = Pets(id=KEY, pet=pet, pets=two, named={"a": Dog(breed="lab")}, two=two)
+    assert hydrated(Pets, stored(instance)) == instance
+
+
+def test_what_fits_none_of_the_models_of_a_union_is_explained() -> None:
+    with pytest.raises(DocumentError, match="pet"):
+        hydrated(Pets, {"_id": KEY, "pet": {"x": 1}, "two": [{"n": "a"}, {"b": "c"}]})
+
+
 class Kind(enum.Enum):
     A = "a"
 
