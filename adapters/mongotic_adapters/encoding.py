@@ -190,8 +190,6 @@ def _dumped(value: object) -> object:
     """Return what `model_dump` makes of *value*."""
     try:
         return value if type(value) in _AS_IS else _dump(value)
-    except RecursionError:
-        raise
     except Exception as error:  # Pydantic's for what contains itself; a serializer of the user's may raise anything
         raise _refused(value, error) from error
 

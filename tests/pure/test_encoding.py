@@ -42,6 +42,7 @@ from pydantic import (
 from mongotic_adapters.encoding import encode_field, encode_instance, encode_key, encode_operand, encode_value
 from mongotic_adapters.errors import ArgumentError
 from mongotic_adapters.mapping import mapping_of
+from mongotic_adapters.shown import shown
 from tests.pure import models
 from tests.pure.models import EXAMPLES, KEY, NOON, Color, Grade, as_bson
 
@@ -342,6 +343,26 @@ def test_optional_and_union_embedded_models_beside_serializers() -> None:
     }
 
 
+def test_none_for_an_optional_embedded_model_beside_serializers() -> None:
+    assert encoded(Shouting(id=KEY, name="a"))["pet"] is None
+
+
+class Badge(EmbeddedModel):
+    label: str = Field(key_name="l")
+
+    def __hash__(self) -> int:
+        return hash(self.label)
+
+
+class Decorated(Model):
+    badges: set[Badge]
+
+
+def test_a_set_of_embedded_models_has_an_order_of_its_own() -> None:
+    instance = Decorated(id=KEY, badges={Badge(label="b"), Badge(label="c"), Badge(label="a")})
+    assert encoded(instance) == {"_id": KEY, "badges": [{"l": "a"}, {"l": "b"}, {"l": "c"}]}
+
+
 class Referring(Model):
     name: str
     country: models.Country = Reference()
@@ -405,6 +426,30 @@ def test_a_serializer_that_fails_is_reported_before_anything_is_sent(instance: M
         encoded(instance)
 
 
+class FailingPart(BaseModel):
+    failure: type[Exception]
+
+    @field_serializer("failure")
+    def fail(self, failure: type[Exception]) -> str:
+        raise failure("no")
+
+
+@pytest.mark.parametrize("failure", [KeyError, RecursionError])
+def test_a_serializer_that_fails_inside_a_value_is_reported(failure: type[Exception]) -> None:
+    part = FailingPart(failure=failure)
+    with pytest.raises(ArgumentError, match="Nothing was sent"):
+        encode_operand(part)
+    with pytest.raises(ArgumentError, match="Nothing was sent"):
+        encoded(HasAliased(id=KEY, part=part))
+
+
+def test_an_embedded_operand_for_a_plain_field_has_the_names_of_its_fields() -> None:
+    deep = mapping_of(models.Home).fields["too_deep"]
+    assert encode_operand({"x": [models.Street(name="g")]}, deep) == {"x": [{"name": "g", "number": 1}]}
+    address = mapping_of(models.Home).fields["address"]
+    assert encode_operand(models.Street(name="g"), address) == {"n": "g", "number": 1}
+
+
 class FieldsNamedLikePartsOfASchema(Model):
     default: models.Cents
     metadata: models.Cents = 200
@@ -452,7 +497,27 @@ def test_what_has_no_faithful_form_is_refused(value: object, reason: str) -> Non
         assert "Nothing was sent" in str(caught.value)
 
 
+class Unprintable:
+    """Nothing of it can be shown."""
+
+    def __repr__(self) -> str:
+        raise KeyError("no")
+
+
+def test_a_message_about_a_value_never_fails_itself() -> None:
+    assert shown("a") == "'a'"
+    assert shown(10**5000) == "<int>"
+    assert "Unprintable" in shown(Unprintable())
+    assert len(shown(["x" * 10**6] * 10**6)) < 5000
+    assert shown(endless())
+
+
+class Moment(datetime.datetime):
+    """A subclass, as libraries for times have them."""
+
+
 VALUES: dict[str, tuple[object, object]] = {
+    "datetime of a subclass": (Moment(2026, 1, 2), Moment(2026, 1, 2)),
     "None": (None, None),
     "str enum": (Color.RED, "red"),
     "plain enum": (Grade.BAD, "bad"),

@@ -340,6 +340,32 @@ def test_an_own_init_that_refuses_is_explained() -> None:
     assert_same_errors(PickyInit, {"_id": KEY, "name": ""})
 
 
+def test_what_fits_no_type_is_explained_beside_an_own_init() -> None:
+    assert_same_errors(PickyInit, {"_id": KEY, "name": 3})
+
+
+class PickyReader(Model):
+    """Refuses a document as ODMantic does."""
+
+    name: str
+
+    @classmethod
+    def model_validate_doc(cls, raw_doc: Document) -> Self:
+        inherited: Any = Model.model_validate_doc
+        return cast("Self", inherited.__func__(cls, {**raw_doc, "name": raw_doc.get("name") or 3}))
+
+
+def test_what_an_own_model_validate_doc_refuses_is_explained() -> None:
+    assert_same_errors(PickyReader, {"_id": KEY, "name": ""})
+
+
+def test_a_misfit_beside_a_reference_is_explained() -> None:
+    norway = models.Country(code="no", name="Norway")
+    with pytest.raises(DocumentError, match="name") as caught:
+        hydrate(mapping_of(models.Publisher), {"_id": KEY, "name": 3, "country_code": "no"}, {"country": norway})
+    assert [details["loc"] for details in caught.value.inner.errors()] == [("name",)]
+
+
 class Validated(Model):
     name: str
     code: Annotated[str, BeforeValidator(str), AfterValidator(str.upper)]
