@@ -24,6 +24,7 @@ from mongotic_adapters.flows import driving, executing, flushing, reading, trans
 from mongotic_adapters.loading import expect_model
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.port import Port
+from mongotic_adapters.shown import shown
 from mongotic_adapters.transactions import TransactionOptions, expect_options
 
 from . import result
@@ -112,6 +113,8 @@ class SessionBase:
     def add_all(self, instances: Iterable[Model]) -> None:
         """Put several instances under the care of the session; see `add`."""
         with self._operation("add_all"):
+            if not isinstance(cast("object", instances), Iterable):
+                raise ArgumentTypeError(f"add_all() takes a list of instances, got {shown(instances)}")
             for instance in instances:
                 self._books.add(instance)
 
@@ -671,5 +674,5 @@ async def perform(session: SessionBase, statement: object) -> Result:
     if isinstance(statement, Delete):
         return result.deleted(await executing.delete(port, books, statement.command, statement.options))
     raise ArgumentTypeError(
-        f"execute() takes a statement made by select(), insert(), update() or delete(), got {statement!r}"
+        f"execute() takes a statement made by select(), insert(), update() or delete(), got {shown(statement)}"
     )

@@ -47,7 +47,9 @@ def translated(action: str) -> Generator[None]:
         raise adopted(OperationalError, f"{action} failed: {explained(error)}", error) from error
     except InvalidBSON as error:
         raise _undecodable(action, error) from error
-    except (BSONError, OverflowError, UnicodeError) as error:
+    except MongoticError:
+        raise
+    except Exception as error:  # the driver asks a value it refuses for its repr, which may raise anything
         raise ArgumentError(f"{action}: a value cannot be encoded: {error}. Nothing was sent.") from error
 
 

@@ -61,6 +61,7 @@ class Plain(Model):
     street: Street | None = None
     pet: Cat | Dog | None = None
     by_name: dict[str, Street] = {}
+    pets: list[Cat | Dog] = []
 
 
 class Own(MongoBaseModel):
@@ -81,6 +82,7 @@ class Own(MongoBaseModel):
     street: Street | None = None
     pet: Cat | Dog | None = None
     by_name: dict[str, Street] = {}
+    pets: list[Cat | Dog] = []
 
 
 VALUES: dict[str, tuple[Any, Any]] = {
@@ -99,6 +101,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "queue": (deque([1, 2]), deque([2, 1])),
     "street": (Street(name="a"), Street(name="b")),
     "pet": (Dog(breed="pug"), Cat(lives=3)),
+    "pets": ([Dog(breed="pug"), Cat()], [Dog(breed="lab")]),
     "by_name": ({"home": Street(name="a")}, {"home": Street(name="b")}),
 }
 

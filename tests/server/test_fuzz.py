@@ -252,11 +252,8 @@ def text(value: object) -> str:
 
 # Not yet refused in words, outside of the encoder: messages and reprs made with repr(), UUIDs that the driver refuses
 # with a ValueError, and arguments that are no collections at all.
-PRINTED_ELSEWHERE = {"unprintable", "5000 digits", "too deep", "Decimal beyond", "UUID"}
-ITERATED_ELSEWHERE = {
-    "add_all", "expire of fields", "refresh of fields", "insert values", "insert a key", "insert an id",
-    "update values",
-}  # fmt: skip
+PRINTED_ELSEWHERE: set[str] = set()
+ITERATED_ELSEWHERE = {"expire of fields", "refresh of fields"}
 
 Door: TypeAlias = Callable[[AsyncSession, Any], Awaitable[object]]
 
