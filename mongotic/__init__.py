@@ -34,10 +34,13 @@ from .exceptions import (
 from .expressions import and_, asc, col, desc, not_, or_
 from .model import MongoBaseModel
 from .result import Result, Row, ScalarResult, SelectResult
+from .retrying import run_transaction
+from .scoped import scoped_session
 from .select_function import select
 from .select_statement import Select
 from .session import Session, sessionmaker
 from .statements import Delete, Insert, Update, delete, insert, update
+from .transaction import SessionTransaction
 
 __all__ = [
     "ArgumentError",
@@ -61,6 +64,7 @@ __all__ = [
     "Select",
     "SelectResult",
     "Session",
+    "SessionTransaction",
     "StaleDataError",
     "UnboundExecutionError",
     "UnmappedInstanceError",
@@ -75,6 +79,8 @@ __all__ = [
     "insert",
     "not_",
     "or_",
+    "run_transaction",
+    "scoped_session",
     "select",
     "sessionmaker",
     "update",

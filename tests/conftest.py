@@ -6,6 +6,7 @@ session: one body says what both must do.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -224,6 +225,11 @@ class AwaitedSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._inner.__exit__(kind, error, trace)
+
+
+async def maybe_awaited(call: Any) -> Any:  # of engines and drivers of either kind
+    """Return what a call gives, awaited if it is to be."""
+    return await call if inspect.isawaitable(call) else call
 
 
 def awaited(method: Callable[..., object]) -> Callable[..., object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -16,7 +15,7 @@ from pymongo.uri_parser import parse_uri
 import mongotic
 from mongotic import ArgumentError, InvalidRequestError, Session, UnboundExecutionError, select, sessionmaker
 from mongotic.asyncio import AsyncSession, async_sessionmaker
-from tests.conftest import Backend, CommandLog, Document
+from tests.conftest import Backend, CommandLog, Document, maybe_awaited
 
 untyped: Any = mongotic
 
@@ -145,10 +144,6 @@ async def test_rollback_of_what_the_owner_has_committed_is_refused(backend: Back
         with pytest.raises(InvalidRequestError, match="not open"):
             await session.rollback()
     assert raw["user"].count_documents({}) == 1
-
-
-async def maybe_awaited(call: Any) -> Any:
-    return await call if inspect.isawaitable(call) else call
 
 
 async def test_an_odmantic_session_that_is_not_open_is_refused(backend: Backend, commands: CommandLog) -> None:

@@ -17,6 +17,9 @@ from .flushing import warn, write_plan
 
 Atomic: TypeAlias = Literal["auto"] | bool
 
+MAX_TIME_EXPIRED = 50
+"""The server's code for a command that took longer than its time limit."""
+
 ATTEMPTS = 8
 """How often a commit's own transaction is tried when other clients' writes are in its way."""
 
@@ -63,7 +66,9 @@ async def _commit(port: Port, retry_until: float) -> BaseException | None:
         try:
             return await port.commit()
         except OperationalError as error:
-            if not error.outcome_unknown or time.monotonic() >= retry_until:
+            # The time limit the user gave for a commit is over; asking again would make it another one.
+            too_long = getattr(error.driver_error, "code", None) == MAX_TIME_EXPIRED
+            if not error.outcome_unknown or too_long or time.monotonic() >= retry_until:
                 raise
 
 
