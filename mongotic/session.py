@@ -49,6 +49,7 @@ class SessionBase:
         self._books.events = Dispatch(weakref.ref(self), kinds, awaits=awaits)
         self._closed = False
         self._running: str | None = None
+        self._owed_rollbacks = 0
         self.info: dict[str, object] = dict(settings.info or {})
 
     # -- instances -----------------------------------------------------------------------------------------------
@@ -211,6 +212,8 @@ class SessionBase:
         """Yield what a stream of this session yields; for its results, not for users."""
         try:
             while True:
+                if self._owed_rollbacks:
+                    await self._settle()
                 with self._operation("iteration"):
                     try:
                         item = await anext(stream)
@@ -220,20 +223,28 @@ class SessionBase:
         finally:
             await stream.aclose()
 
+    async def _settle(self) -> None:
+        """Do what a `rollback()` nobody awaited has left to be done."""
+        while self._owed_rollbacks:
+            self._owed_rollbacks -= 1
+            with self._operation("after_rollback"):
+                await transacting.after_rollback(self._books)
+
     @contextmanager
     def _operation(self, name: str) -> Generator[None]:
         """Refuse what is asked of a closed session, or while another operation of the same session is under way."""
         if self._closed:
             raise ResourceClosedError(f"{name}(): the session is closed; open a new one")
-        if self._running is not None:
+        outer = self._running
+        if outer is not None and not self._books.events.allows(name):
             raise InvalidRequestError(
-                f"{name}(): {self._running}() of this session is still under way; use one session per task or thread"
+                f"{name}(): {outer}() of this session is still under way; use one session per task or thread"
             )
         self._running = name
         try:
             yield
         finally:
-            self._running = None
+            self._running = outer
 
 
 class Session(SessionBase):

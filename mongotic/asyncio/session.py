@@ -11,7 +11,7 @@ from typing_extensions import Self, TypeVarTuple, Unpack
 from typing_extensions import TypeVar as TypeVarWithDefault
 
 from mongotic_adapters.awaiting import AsyncBind, AwaitingPort
-from mongotic_adapters.flows import flushing, reading, transacting
+from mongotic_adapters.flows import flushing, reading
 from mongotic_adapters.mapping import mapping_of
 
 from ..asking import row_query, scalar_query
@@ -83,7 +83,6 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
         chosen = settings("AsyncSession", options)
         super().__init__(AwaitingPort(bind, chosen.database, chosen.writes), chosen, awaits=True)
         self._sync_results = sync_results
-        self._owes_listeners = False
 
     # -- queries -------------------------------------------------------------------------------------------------
 
@@ -144,7 +143,7 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
     def rollback(self) -> Done:
         """Undo every change that was not flushed; may be awaited.  See `Session.rollback`."""
         self._undo()
-        self._owes_listeners = True
+        self._owed_rollbacks += 1
         return Done(self._settle)
 
     async def clear_collection(self, model: type[Model]) -> Result:
@@ -159,8 +158,10 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
 
     async def close(self) -> None:
         """End the session; see `Session.close`."""
-        await self._settle()
-        self._end()
+        try:
+            await self._settle()
+        finally:
+            self._end()
 
     async def __aenter__(self) -> Self:
         return self
@@ -180,13 +181,6 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
                 return await flow
         finally:
             flow.close()
-
-    async def _settle(self) -> None:
-        """Do what a `rollback()` nobody awaited has left to be done."""
-        if self._owes_listeners:
-            self._owes_listeners = False
-            with self._operation("rollback"):
-                await transacting.after_rollback(self._books)
 
 
 class async_sessionmaker(Generic[SyncResults]):  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users know

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
 from typing import cast
@@ -22,6 +23,8 @@ from ..unit_of_work import Change, Plan, Step, plan
 from . import engine_writing
 from .announcing import announce, report_written
 from .reading import load_references
+
+logger = logging.getLogger("mongotic.events")
 
 FILTERS_AT_ONCE = 1_000
 """How many filters one query asks for when updates have met no document."""
@@ -49,11 +52,15 @@ async def commit(port: Port, books: Bookkeeping, *, expire: bool = False) -> Non
         books: the session's.
         expire: let every instance count as expired afterwards.
     """
+    for name in ("after_commit", "before_commit"):
+        books.events.expect_tellable(name)
     await books.events.tell("before_commit")
     messages = await _write(port, books)
     books.commit(expire=expire)
-    await books.events.tell("after_commit")
-    _warn(messages)
+    try:
+        await books.events.tell("after_commit")
+    finally:
+        _warn(messages)
 
 
 async def _write(port: Port, books: Bookkeeping) -> list[str]:
@@ -64,16 +71,29 @@ async def _write(port: Port, books: Bookkeeping) -> list[str]:
         books.unchanged(instance)
     written: list[Model] = []
     messages: list[str] = []
-    for step in todo.steps:
-        earlier = len(written)
-        try:
+    try:
+        for step in todo.steps:
             messages += await _write_step(port, books, step, todo, written)
-        finally:  # a step that failed may have written some of its instances
-            await report_written(books, step.changes, written[earlier:])
-        await _read_partial(port, books, step)
+            await _read_partial(port, books, step)
+    except BaseException:
+        await _report_rest(books, todo, written)
+        raise
+    await report_written(books, _changes(todo), written)
     if todo.steps:
         await books.events.tell("after_flush")
     return messages
+
+
+def _changes(todo: Plan) -> list[Change]:
+    return [change for step in todo.steps for change in step.changes]
+
+
+async def _report_rest(books: Bookkeeping, todo: Plan, written: Sequence[Model]) -> None:
+    """Tell listeners what a flush that failed had written; what they raise does not hide why it failed."""
+    try:
+        await report_written(books, _changes(todo), written)
+    except Exception:
+        logger.exception("a listener failed while it was told what a flush had written before the flush failed")
 
 
 async def _write_step(port: Port, books: Bookkeeping, step: Step, todo: Plan, written: list[Model]) -> list[str]:
