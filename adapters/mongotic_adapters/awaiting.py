@@ -160,7 +160,9 @@ class AwaitingPort:
             result, interruption = await _to_its_end(_result(call))
         return replace(driver_calls.report(result), interruption=interruption)
 
-    async def update_many(self, mapping: Mapping, condition: Document, update: Document) -> WriteReport:
+    async def update_many(
+        self, mapping: Mapping, condition: Document, update: Document | list[Document]
+    ) -> WriteReport:
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         with translated(f"update on {mapping.collection!r}"):
             return await _unless_cancelled(_result(collection.update_many(condition, update, session=session)))

@@ -143,7 +143,9 @@ class BlockingPort:
             result = driver_calls.write(self.binding.collection(batch.mapping), batch, self.binding.driver_session())
         return driver_calls.report(cast("driver_calls.Result", result))
 
-    async def update_many(self, mapping: Mapping, condition: Document, update: Document) -> WriteReport:
+    async def update_many(
+        self, mapping: Mapping, condition: Document, update: Document | list[Document]
+    ) -> WriteReport:
         with translated(f"update on {mapping.collection!r}"):
             result = self.binding.collection(mapping).update_many(
                 condition, update, session=self.binding.driver_session()

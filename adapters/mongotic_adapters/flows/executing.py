@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from odmantic import Model
 
-from .. import compiler, snapshot
+from .. import compiler, single_document, snapshot
 from .. import odmantic_internals as odm
 from ..bookkeeping import Bookkeeping
 from ..commands import Insert, Operation, Read, WriteReport
@@ -36,7 +36,10 @@ class NewDocument:
     # No dataclass: pyright takes an attribute declared as Model for unknown, because of the metaclass.
     def __init__(self, instance: Model, *, fresh_key: bool = False) -> None:
         self.instance = instance
-        self.document = encode_instance(class_mapping(type(instance)), instance)
+        mapping = class_mapping(type(instance))
+        self.document = encode_instance(mapping, instance)
+        if mapping.version is not None and mapping.version.name not in instance.model_fields_set:
+            self.document[mapping.version.key] = single_document.FIRST_VERSION
         self.fresh_key = fresh_key
 
 
@@ -88,16 +91,18 @@ async def update(
     """Change every document that fits, in one `update` command; the version of a model that has one is counted up.
 
     Raises:
-        ArgumentError: there is nothing to set, or the version field is among it.
+        ArgumentError: there is nothing to set, or the version field or the shard key is among it.
     """
     mapping = command.mapping
     if not assigned:
         raise ArgumentError(f"update({mapping.name}) has nothing to set; say what with values()")
-    change: Document = {"$set": assigned}
-    if mapping.version is not None:
-        if mapping.version.key in assigned:
-            raise ArgumentError(f"update({mapping.name}): {mapping.version.name!r} is the version field, which counts")
-        change["$inc"] = {mapping.version.key: 1}
+    name = f"update({mapping.name})"
+    if mapping.version is not None and mapping.version.key in assigned:
+        raise ArgumentError(f"{name}: {mapping.version.name!r} is the version field, which counts")
+    for field in mapping.shard_key:
+        if field.key in assigned:
+            raise ArgumentError(f"{name}: {field.name!r} is part of the shard key, which a document keeps")
+    change = single_document.counted_up(mapping, assigned)
     async with _synchronized(port, books, command, options):
         return await port.update_many(mapping, command.filter, change)
 

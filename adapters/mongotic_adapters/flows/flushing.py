@@ -196,6 +196,8 @@ async def _stale(port: Port, step: Step, report: WriteReport, todo: Plan, writte
             return [change for change in removals if identity_of(change.instance) in present]
         if not updates or not _falls_short(report.matched, updates):
             return []
+        if step.mapping.version is not None:
+            return updates  # it was sent alone
         filters = [change.operation.filter for change in updates if isinstance(change.operation, Update)]
         present = await _present_keys(port, step.mapping, filters)
     except OperationalError as error:
@@ -242,7 +244,7 @@ def _missing(step: Step, report: WriteReport, written: Sequence[Model], todo: Pl
     missing = len(removals) - cast("int", report.deleted)
     message = f"{missing} of {len(removals)} {step.mapping.name} documents to be deleted were gone already"
     if step.mapping.version is not None:
-        gone = [removals[0].instance] if len(removals) == 1 else []
+        gone = [change.instance for change in removals]  # it was sent alone
         raise StaleDataError(message, gone, written=written, pending=_unwritten(todo, written))
     return [message]
 
