@@ -74,4 +74,7 @@ def settings(where: str, options: SessionOptions) -> Settings:
     info = given.get("info")
     if info is not None and not isinstance(info, Mapping):
         raise ArgumentTypeError(f"{where}(info=...) takes a mapping, got {info!r}")
+    for key in cast("Mapping[object, object]", info or {}):
+        if not isinstance(key, str):
+            raise ArgumentTypeError(f"{where}(info=...) takes a mapping with strings for keys, got {key!r}")
     return Settings(**options)
