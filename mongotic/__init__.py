@@ -26,6 +26,7 @@ from .exceptions import (
     NoResultFound,
     NotFound,
     OperationalError,
+    PendingRollbackError,
     ResourceClosedError,
     StaleDataError,
     UnboundExecutionError,
@@ -35,10 +36,13 @@ from .expressions import and_, asc, col, desc, not_, or_
 from .inspection import inspect, make_transient, object_session
 from .model import MongoBaseModel
 from .result import Result, Row, ScalarResult, SelectResult
+from .retrying import run_transaction
+from .scoped import scoped_session
 from .select_function import select
 from .select_statement import Select
 from .session import Session, sessionmaker
 from .statements import Delete, Insert, Update, delete, insert, update
+from .transaction import SessionTransaction
 
 __all__ = [
     "ArgumentError",
@@ -54,6 +58,7 @@ __all__ = [
     "NoResultFound",
     "NotFound",
     "OperationalError",
+    "PendingRollbackError",
     "ResourceClosedError",
     "Result",
     "Row",
@@ -61,6 +66,7 @@ __all__ = [
     "Select",
     "SelectResult",
     "Session",
+    "SessionTransaction",
     "StaleDataError",
     "UnboundExecutionError",
     "UnmappedInstanceError",
@@ -79,6 +85,8 @@ __all__ = [
     "not_",
     "object_session",
     "or_",
+    "run_transaction",
+    "scoped_session",
     "select",
     "sessionmaker",
     "update",

@@ -21,6 +21,7 @@ from mongotic_adapters.flows.executing import NewDocument
 from mongotic_adapters.mapping import Mapping as Mapped
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.options import USUAL_WRITE, Synchronize, WriteOptions, changed_write
+from mongotic_adapters.shown import shown
 
 from .clauses import Filtered
 from .exceptions import ArgumentError, ArgumentTypeError
@@ -54,6 +55,10 @@ class Insert(Generic[M]):
             ArgumentError: a dict names an unknown field.
             ArgumentTypeError: a row is neither a dict nor an instance of the model.
         """
+        if not isinstance(cast("object", rows), Iterable):
+            raise ArgumentTypeError(
+                f"insert({self.mapping.name}).values() takes dicts and instances, got {shown(rows)}"
+            )
         given: list[object] = [rows] if isinstance(rows, (Mapping, Model)) else list(rows)
         if values:
             given.append(values)
@@ -65,10 +70,14 @@ class Insert(Generic[M]):
         if isinstance(row, mapping.document_model):
             return NewDocument(row)
         if not isinstance(row, Mapping):
-            raise ArgumentTypeError(f"{where} takes dicts and {mapping.name} instances, got {row!r}")
+            raise ArgumentTypeError(f"{where} takes dicts and {mapping.name} instances, got {shown(row)}")
         fields = cast("Mapping[str, object]", row)
         compiler.expect_fields(mapping, fields, where)
-        return NewDocument(mapping.document_model(**fields), fresh_key=mapping.primary not in fields)
+        try:
+            instance = mapping.document_model(**fields)
+        except TypeError as error:  # a key that is no text; ODMantic's own validators: bytes that are no ObjectId
+            raise ArgumentTypeError(f"{where}: {shown(fields)} makes no {mapping.name}: {error}") from error
+        return NewDocument(instance, fresh_key=mapping.primary not in fields)
 
     def __repr__(self) -> str:
         return f"insert({self.mapping.name}).values(<{len(self.documents)} rows>)"
@@ -123,13 +132,15 @@ class Update(Synchronized, Generic[M]):
             ArgumentError: a field is unknown or the primary key, a value does not fit its field, or there is nothing
             to set.
         """
+        if changes is not None and not isinstance(cast("object", changes), Mapping):
+            raise ArgumentTypeError(f"update({self.command.mapping.name}).values() takes a dict, got {shown(changes)}")
         every = {**(changes or {}), **values}
         if not every:
             raise ArgumentError(f"update({self.command.mapping.name}).values() has nothing to set")
         return replace(self, assigned={**self.assigned, **compiler.assignments(self.command.mapping, every)})
 
     def __repr__(self) -> str:
-        return f"update({self.command.mapping.name}).where({self.command.filter!r}).values({self.assigned!r})"
+        return f"update({self.command.mapping.name}).where({shown(self.command.filter)}).values({shown(self.assigned)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -137,7 +148,7 @@ class Delete(Synchronized, Generic[M]):
     """Removes every document that fits, beside the unit of work.  Made by `delete`."""
 
     def __repr__(self) -> str:
-        return f"delete({self.command.mapping.name}).where({self.command.filter!r})"
+        return f"delete({self.command.mapping.name}).where({shown(self.command.filter)})"
 
 
 def insert(model: type[M]) -> Insert[M]:

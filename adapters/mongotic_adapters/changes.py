@@ -23,7 +23,6 @@ from .records import Record
 from .references import references_of
 from .snapshot import Codec, Difference
 
-
 # Without a representation, the driver would refuse every UUID.
 _USUAL: Codec = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
 

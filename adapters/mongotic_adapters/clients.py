@@ -11,6 +11,7 @@ from odmantic import AIOEngine, Model, SyncEngine
 from pymongo import AsyncMongoClient, MongoClient
 
 from .awaiting import AsyncBind, AwaitingPort
+from .binding import BindOptions
 from .blocking import BlockingPort, SyncBind
 from .driver_errors import translated
 from .mapping import mapping_of
@@ -50,7 +51,7 @@ def create_indexes(engine: SyncBind, *models: type[Model], database: str | None 
         ArgumentTypeError: *engine* or a model is something else.
         OperationalError: the server refused; an index of that name with other keys exists, say.
     """
-    binding = BlockingPort(engine, database).binding
+    binding = BlockingPort(engine, BindOptions(database)).binding
     for mapping in [mapping_of(model) for model in models]:
         with translated(f"createIndexes on {mapping.collection!r}"):
             own_engine = binding.engine(mapping)
@@ -60,7 +61,7 @@ def create_indexes(engine: SyncBind, *models: type[Model], database: str | None 
 
 async def create_async_indexes(engine: AsyncBind, *models: type[Model], database: str | None = None) -> None:
     """Create the indexes that models declare; see `mongotic.create_indexes`."""
-    binding = AwaitingPort(engine, database).binding
+    binding = AwaitingPort(engine, BindOptions(database)).binding
     for mapping in [mapping_of(model) for model in models]:
         with translated(f"createIndexes on {mapping.collection!r}"):
             own_engine = binding.engine(mapping)

@@ -20,6 +20,7 @@ from .encoding import Document, encode_operand
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Shape, class_mapping, mapping_of
 from .mapping import Mapping as Mapped
+from .shown import shown
 
 T = TypeVar("T")
 
@@ -175,7 +176,7 @@ class Column(_Proxy, Generic[T]):
     def contains(self, part: object) -> Expression:
         """Fit texts that contain *part* literally (`$regex`), or lists that have it as an element (`$eq`)."""
         if _is_list(self.type_):
-            return _condition(self, "$eq", encode_operand(part))
+            return _condition(self, "$eq", encode_operand(part, self.field_))
         return _matched(self, re.escape(_text(self, "contains", part)), "s")
 
     def startswith(self, part: str) -> Expression:
@@ -213,7 +214,9 @@ class Column(_Proxy, Generic[T]):
         try:
             return Expression(self.mapping_, {self.key_: re.compile(pattern)})
         except (re.error, TypeError) as error:
-            raise ArgumentError(f"{_named(self)}.match(): {pattern!r} is no regular expression: {error}") from error
+            raise ArgumentError(
+                f"{_named(self)}.match(): {shown(pattern)} is no regular expression: {error}"
+            ) from error
 
     def __bool__(self) -> NoReturn:
         raise ArgumentTypeError(
@@ -239,7 +242,7 @@ def column_of(attribute: object) -> Column[Any]:
     if isinstance(attribute, Column):
         return cast("Column[Any]", attribute)  # type: ignore[redundant-cast]  # not to pyright
     if not isinstance(attribute, odm.FieldProxy):
-        raise ArgumentTypeError(f"expected a field of a model class, User.name say, got {attribute!r}")
+        raise ArgumentTypeError(f"expected a field of a model class, User.name say, got {shown(attribute)}")
     path = odm.proxy_path(attribute)
     mapping = mapping_of(odm.owner_of(path[0]))
     column = top_level(mapping, next(field for field in mapping.fields.values() if field.source is path[0]))
@@ -310,18 +313,19 @@ def _operand(column: Column[Any], value: object) -> object:
         if not bson.ObjectId.is_valid(value):
             raise ArgumentError(f"{_named(column)} holds ObjectIds, and {value!r} is none (24 hexadecimal digits)")
         return bson.ObjectId(value)
-    return encode_operand(value)
+    return encode_operand(value, column.field_)
 
 
 def _several(column: Column[Any], method: str, values: object) -> list[object]:
     if isinstance(values, (str, bytes, Mapping, BaseModel)) or not isinstance(values, Iterable):
-        raise ArgumentTypeError(f"{_named(column)}.{method}() takes a list of values, got {values!r}")
+        got = cast("object", values)  # type: ignore[redundant-cast]  # not to pyright
+        raise ArgumentTypeError(f"{_named(column)}.{method}() takes a list of values, got {shown(got)}")
     return [_operand(column, value) for value in cast("Iterable[object]", values)]
 
 
 def _text(column: Column[Any], method: str, value: object) -> str:
     if not isinstance(value, str):
-        raise ArgumentTypeError(f"{_named(column)}.{method}() takes text, got {value!r}")
+        raise ArgumentTypeError(f"{_named(column)}.{method}() takes text, got {shown(value)}")
     return value
 
 

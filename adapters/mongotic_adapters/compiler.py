@@ -13,6 +13,7 @@ from .columns import Expression, column_of
 from .encoding import Document, encode_field, encode_operand, is_document
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Mapping
+from .shown import shown
 from .validation import validated
 
 _LOGICAL = frozenset({"$and", "$or", "$nor"})
@@ -37,8 +38,8 @@ def condition(mapping: Mapping, criterion: object) -> Document:
 def _condition(mapping: Mapping, criterion: object) -> Document:
     if isinstance(criterion, bool):
         raise ArgumentTypeError(
-            f"where() got {criterion!r}, which is no condition: was an attribute of an instance compared instead of "
-            f"one of the class {mapping.name}?"
+            f"where() got {shown(criterion)}, which is no condition: was an attribute of an instance compared "
+            f"instead of one of the class {mapping.name}?"
         )
     if isinstance(criterion, Expression) and criterion.mapping is not None and criterion.mapping is not mapping:
         raise ArgumentError(_foreign(mapping, f"{criterion.mapping.name}.{next(iter(criterion))}", "where()"))
@@ -47,7 +48,7 @@ def _condition(mapping: Mapping, criterion: object) -> Document:
     if is_document(criterion):
         return _filter(mapping, criterion, known_only=False)
     raise ArgumentTypeError(
-        f"where() takes conditions such as {mapping.name}.{mapping.primary} == value, and dicts, got {criterion!r}"
+        f"where() takes conditions such as {mapping.name}.{mapping.primary} == value, and dicts, got {shown(criterion)}"
     )
 
 
@@ -64,7 +65,7 @@ def conjunction(first: Document, second: Document) -> Document:
 def equality(mapping: Mapping, name: str, value: object) -> Document:
     """Return one keyword of `filter_by()` as a filter; the value is data, never an operator."""
     field = mapping.field(name, "filter_by()")
-    return {field.key: {"$eq": encode_operand(value)}}
+    return {field.key: {"$eq": encode_operand(value, field)}}
 
 
 def ordering(mapping: Mapping, clause: object) -> list[tuple[str, int]]:
@@ -81,7 +82,8 @@ def ordering(mapping: Mapping, clause: object) -> list[tuple[str, int]]:
             _expect_key(mapping, key, "order_by()")
         return [(key, int(direction)) for key, direction in clause.items()]
     raise ArgumentTypeError(
-        f"order_by() takes fields such as {mapping.name}.{mapping.primary}, asc(field) or desc(field), got {clause!r}"
+        f"order_by() takes fields such as {mapping.name}.{mapping.primary}, asc(field) or desc(field), "
+        f"got {shown(clause)}"
     )
 
 
@@ -133,7 +135,7 @@ def _filter(mapping: Mapping, given: AnyMapping[str, object], *, known_only: boo
     compiled: Document = {}
     for key, operand in given.items():
         if not isinstance(cast("object", key), str):
-            raise ArgumentTypeError(f"where(): {key!r} cannot be a key of a filter")
+            raise ArgumentTypeError(f"where(): {shown(key)} cannot be a key of a filter")
         if key in _LOGICAL:
             compiled[key] = [_condition(mapping, part) for part in _flattened(key, _parts(key, operand))]
             continue
@@ -145,7 +147,8 @@ def _filter(mapping: Mapping, given: AnyMapping[str, object], *, known_only: boo
 
 def _parts(operator: str, operand: object) -> list[object]:
     if not isinstance(operand, (list, tuple)) or not operand:
-        raise ArgumentTypeError(f"where(): {operator} takes a list of conditions, got {operand!r}")
+        got = cast("object", operand)  # type: ignore[redundant-cast]  # not to pyright
+        raise ArgumentTypeError(f"where(): {operator} takes a list of conditions, got {shown(got)}")
     return list(cast("list[object]", operand))
 
 
@@ -177,7 +180,7 @@ def _operand(mapping: Mapping, key: str, operand: object) -> object:
         )
     if is_document(operand) and not key.startswith("$"):
         return {name: _operand(mapping, key, value) for name, value in operand.items()}
-    return encode_operand(operand)
+    return encode_operand(operand, mapping.by_key.get(key))
 
 
 def _path(mapping: Mapping, proxy: odm.FieldProxy, where: str) -> str:

@@ -30,7 +30,7 @@ INSTANCE_EVENTS = frozenset(
 BEFORE_WRITES = {"before_insert": "after_insert", "before_update": "after_update", "before_delete": "after_delete"}
 """What is told before an instance is written, and what is told afterwards."""
 
-NOT_MEANWHILE = frozenset({"flush", "commit", "rollback", "close", "expunge_all"})
+NOT_MEANWHILE = frozenset({"flush", "begin", "commit", "rollback", "close", "expunge_all"})
 """What a listener may not ask of the session that tells it: each would pull away what is just being worked on."""
 
 IN_MEMORY = frozenset({"add", "add_all", "delete", "expunge", "expire", "expire_all", "merge", "scalars", "execute"})
@@ -88,6 +88,10 @@ class Dispatch:
         session: gives the session, None once it is gone.
         targets: what its listeners may have been registered for besides: its classes.
         awaits: coroutine functions are awaited.
+
+    Attributes:
+        failure: the error that has ended the transaction while a listener used the session; it is raised again where
+            the listener is told, though the listener may have caught it.
     """
 
     def __init__(
@@ -99,6 +103,7 @@ class Dispatch:
         self._known: dict[tuple[str, type[Model] | None], tuple[Listener, ...]] = {}
         self._version = -1
         self._telling: list[object] = []
+        self.failure: BaseException | None = None
 
     def add_target(self, target: object) -> None:
         """Tell those who listen to *target*, too, before those of the session itself."""
@@ -164,6 +169,12 @@ class Dispatch:
                         raise self._cannot_wait(name, listener)
                     await cast("Awaitable[object]", answer)
 
+    @property
+    def is_telling(self) -> bool:
+        """Tell whether it is a listener of this session that runs now."""
+        told = _told.get()
+        return told is not None and told in self._telling
+
     def allows(self, operation: str) -> bool:
         """Tell whether it is a listener of this session that asks for *operation*, and it may.
 
@@ -193,6 +204,9 @@ class Dispatch:
         finally:
             _told.reset(token)
             self._telling.remove(told)
+            failure, self.failure = self.failure, None
+            if failure is not None:
+                raise failure
 
     def _arguments(self, instance: Model | None) -> tuple[object, ...]:
         return (self._session(),) if instance is None else (self._session(), instance)

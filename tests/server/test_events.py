@@ -16,6 +16,7 @@ from mongotic import (
     IntegrityError,
     InvalidRequestError,
     MongoBaseModel,
+    OperationalError,
     Session,
     StaleDataError,
     delete,
@@ -603,7 +604,7 @@ async def test_a_listener_may_read(backend: Backend, raw: Database[Document], na
         await session.flush()  # nothing is left under way
 
 
-@pytest.mark.parametrize("operation", ["flush", "commit", "rollback", "close", "expunge_all"])
+@pytest.mark.parametrize("operation", ["flush", "begin", "commit", "rollback", "close", "expunge_all"])
 @pytest.mark.parametrize("name", ["before_flush", "before_insert", "after_insert", "after_commit", "load"])
 async def test_a_listener_may_not_pull_the_session_away(
     backend: Backend, raw: Database[Document], name: str, operation: str, listen: Listen
@@ -620,7 +621,7 @@ async def test_a_listener_may_not_pull_the_session_away(
         if asyncio.iscoroutine(done):
             done.close()
 
-    if name == "load" and backend.name != "sync" and operation not in ("rollback", "expunge_all"):
+    if name == "load" and backend.name != "sync" and operation not in ("begin", "rollback", "expunge_all"):
         pytest.skip("a plain function can await nothing")
     async with backend.maker()() as session:
         listen(session, name, plain if backend.name == "sync" or name == "load" else awaited)
@@ -683,6 +684,133 @@ async def test_the_session_of_an_instance_is_the_one_that_tells(session: AsyncSe
     session.add(Item(name="a"))
     await session.flush()
     assert seen == [True]
+
+
+# -- transactions -------------------------------------------------------------------------------------------------
+
+
+async def test_a_commit_of_its_own_transaction_tells_once_it_is_final(
+    session: AsyncSession, listen: Listen, raw: Database[Document]
+) -> None:
+    seen: list[tuple[object, int]] = []
+    for name in ("after_insert", "after_flush", "after_commit"):
+        listen(
+            session,
+            name,
+            lambda own, instance=None, name=name: seen.append((name, raw["item"].count_documents({}))),
+        )
+    session.add_all([Item(name="a"), Note(number=1)])
+    await session.commit()
+    assert seen == [("after_insert", 1), ("after_insert", 1), ("after_flush", 1), ("after_commit", 1)]
+
+
+async def test_a_commit_that_fails_as_a_whole_tells_of_nothing_done(
+    session: AsyncSession, told: Told, raw: Database[Document]
+) -> None:
+    raw["note"].insert_one({"_id": 1})
+    session.add_all([Item(name="a"), Note(number=1)])
+    with pytest.raises(IntegrityError):
+        await session.commit()
+    assert [name for name, _ in told if name.startswith("after")] == []
+
+
+async def test_what_a_listener_raises_after_an_own_transaction_undoes_nothing(
+    session: AsyncSession, raw: Database[Document]
+) -> None:
+    def fail(own: object, instance: object) -> None:
+        raise PermissionError("too late")
+
+    event.listen(undressed(session), "after_insert", fail)
+    item, note = Item(name="a"), Note(number=1)
+    session.add_all([item, note])
+    with pytest.raises(PermissionError):
+        await session.commit()
+    event.remove(undressed(session), "after_insert", fail)
+    assert (raw["item"].count_documents({}), raw["note"].count_documents({})) == (1, 1)
+    item.price = 3
+    await session.rollback()
+    assert (inspect(item).persistent, inspect(note).persistent, item.price) == (True, True, 0)
+    item.price = 4
+    await session.commit()
+    assert raw["item"].find_one({}, {"price": 1}) == {"_id": "a", "price": 4}
+
+
+async def test_in_a_transaction_a_listener_may_veto_what_was_flushed(
+    session: AsyncSession, raw: Database[Document]
+) -> None:
+    def fail(own: object, instance: object) -> None:
+        raise PermissionError("no")
+
+    event.listen(undressed(session), "after_insert", fail)
+    item = Item(name="a")
+    with pytest.raises(PermissionError):
+        async with session.begin():
+            session.add(item)
+    assert raw["item"].count_documents({}) == 0
+    assert inspect(item).transient
+
+
+async def test_in_a_transaction_listeners_that_read_do_not_flush(
+    backend: Backend, raw: Database[Document], listen: Listen
+) -> None:
+    raw["note"].insert_one({"_id": 1})
+    seen: list[object] = []
+
+    def plain(own: Any) -> None:
+        seen.append(own.scalars(select(Note.number)).all())
+
+    async def awaited(own: Any) -> None:
+        seen.append(await own.scalars(select(Note.number)).all())
+
+    async with backend.maker()() as session:
+        listen(session, "before_flush", plain if backend.name == "sync" else awaited)
+        async with session.begin():
+            session.add(Note(number=2))
+            await session.flush()
+    assert seen == [[1]]
+
+
+async def test_a_read_that_ends_the_transaction_ends_the_flush_whatever_the_listener_makes_of_it(
+    backend: Backend, raw: Database[Document], listen: Listen
+) -> None:
+    wrong = select(Note).where({"$nonsense": 1})
+
+    def plain(own: Any) -> None:
+        with pytest.raises(OperationalError):
+            own.scalars(wrong).all()
+
+    async def awaited(own: Any) -> None:
+        with pytest.raises(OperationalError):
+            await own.scalars(wrong).all()
+
+    async with backend.maker()() as session:
+        listen(session, "before_flush", plain if backend.name == "sync" else awaited)
+        note = Note(number=2)
+        transaction = session.begin()
+        session.add(note)
+        with pytest.raises(OperationalError, match="nonsense"):
+            await session.flush()
+        await transaction.rollback()
+        assert raw["note"].count_documents({}) == 0
+        assert inspect(note).transient
+
+
+async def test_the_end_of_a_transaction_is_told(session: AsyncSession, told: Told) -> None:
+    async with session.begin():
+        session.add(Item(name="a"))
+    assert [name for name, _ in told][-1] == "after_commit"
+    told.clear()
+    transaction = session.begin()
+    session.add(Item(name="b"))
+    await session.flush()
+    await transaction.rollback()
+    assert [name for name, _ in told] == [
+        "before_flush",
+        "before_insert",
+        "after_insert",
+        "after_flush",
+        "after_rollback",
+    ]
 
 
 # -- coroutine functions ------------------------------------------------------------------------------------------

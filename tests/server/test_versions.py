@@ -206,13 +206,50 @@ async def test_of_many_changes_exactly_the_stale_one_is_named(
     else:  # what two buyers of the last item do
         raw["stock"].update_one({"_id": "b"}, {"$set": {"count": 4, "v": 4}})
     with pytest.raises(StaleDataError) as caught:
-        await session.commit()
+        await session.flush()
     assert caught.value.instances == [items[1]]
     assert (caught.value.written, caught.value.pending) == ([items[0]], items[1:])
     assert session.dirty == items[1:]
     session.expunge(items[1])
     await session.commit()
     assert (counts(raw)["a"], counts(raw)["c"]) == ((4, 4), (4, 4))
+
+
+@pytest.mark.parametrize("act", ["change", "delete"])
+async def test_a_commit_with_something_stale_writes_nothing(
+    session: AsyncSession, stock: Any, raw: Any, three: None, act: str
+) -> None:
+    items = await session.scalars(select(stock).order_by(stock.name)).all()
+    for item in items:
+        if act == "delete":
+            session.delete(item)
+        item.count -= 1
+    raw["stock"].update_one({"_id": "b"}, {"$set": {"count": 4, "v": 4}})
+    with pytest.raises(StaleDataError) as caught:
+        await session.commit()
+    assert (caught.value.instances, caught.value.written, caught.value.pending) == ([items[1]], [], items)
+    assert counts(raw) == {"a": (5, 3), "b": (4, 4), "c": (5, 3)}
+    assert [item.version for item in items] == [3, 3, 3]
+    await session.refresh(items[1])
+    items[1].count -= 1
+    await session.commit()
+    expected = {} if act == "delete" else {"a": (4, 4), "b": (3, 5), "c": (4, 4)}
+    assert counts(raw) == expected
+
+
+async def test_a_transaction_gives_the_versions_back(session: AsyncSession, stock: Any, raw: Any, three: None) -> None:
+    item = await session.get_one(stock, "a")
+    async with session.begin() as transaction:
+        item.count = 1
+        await session.flush()
+        item.count = 2
+        await session.flush()
+        assert item.version == 5
+        await transaction.rollback()
+    assert (item.count, item.version) == (5, 3)
+    item.count = 4
+    await session.commit()
+    assert (item.version, counts(raw)["a"]) == (4, (4, 4))
 
 
 async def test_a_deletion_of_what_was_changed_meanwhile_is_refused(
@@ -223,7 +260,7 @@ async def test_a_deletion_of_what_was_changed_meanwhile_is_refused(
         session.delete(item)
     raw["stock"].update_one({"_id": "b"}, {"$set": {"count": 0}, "$inc": {"v": 1}})
     with pytest.raises(StaleDataError, match="'b'") as caught:
-        await session.commit()
+        await session.flush()
     assert caught.value.instances == [items[1]]
     assert list(counts(raw)) == ["b", "c"]
     assert session.deleted == items[1:]
@@ -240,7 +277,7 @@ async def test_a_deletion_of_what_was_deleted_meanwhile_is_refused(
         session.delete(item)
     raw["stock"].delete_one({"_id": "b"})
     with pytest.raises(StaleDataError, match="gone already") as caught:
-        await session.commit()
+        await session.flush()
     assert caught.value.instances == [items[1]]
     await session.commit()
     assert counts(raw) == {}

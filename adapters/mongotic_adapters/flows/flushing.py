@@ -41,32 +41,22 @@ async def flush(port: Port, books: Bookkeeping) -> None:
 
     After an error the session goes on: what was written is clean, the rest is still pending, and the error lists both.
     """
-    _warn(await _write(port, books))
+    await announce(books)
+    warn(await write_plan(port, books, plan(books)))
 
 
-async def commit(port: Port, books: Bookkeeping, *, expire: bool = False) -> None:
-    """Write every unwritten change and make it final; see `flush`.
+async def write_plan(port: Port, books: Bookkeeping, todo: Plan, *, tell: bool = True) -> list[str]:
+    """Write what is planned, and return what to warn of.
 
     Arguments:
         port: where to write.
         books: the session's.
-        expire: let every instance count as expired afterwards.
+        todo: the plan.
+        tell: tell listeners what was written.
+
+    Raises:
+        FlushError: see `flush`.
     """
-    for name in ("after_commit", "before_commit"):
-        books.events.expect_tellable(name)
-    await books.events.tell("before_commit")
-    messages = await _write(port, books)
-    books.commit(expire=expire)
-    try:
-        await books.events.tell("after_commit")
-    finally:
-        _warn(messages)
-
-
-async def _write(port: Port, books: Bookkeeping) -> list[str]:
-    """Write every unwritten change, and return what to warn of."""
-    await announce(books)
-    todo = plan(books)
     for instance in todo.unchanged:
         books.unchanged(instance)
     written: list[Model] = []
@@ -76,12 +66,19 @@ async def _write(port: Port, books: Bookkeeping) -> list[str]:
             messages += await _write_step(port, books, step, todo, written)
             await _read_partial(port, books, step)
     except BaseException:
-        await _report_rest(books, todo, written)
+        if tell and not port.in_transaction:  # what was written in one will be undone
+            await _report_rest(books, todo, written)
         raise
-    await report_written(books, _changes(todo), written)
+    if tell:
+        await report_plan(books, todo)
+    return messages
+
+
+async def report_plan(books: Bookkeeping, todo: Plan) -> None:
+    """Tell listeners that everything planned is written."""
+    await report_written(books, _changes(todo), [change.instance for change in _changes(todo)])
     if todo.steps:
         await books.events.tell("after_flush")
-    return messages
 
 
 def _changes(todo: Plan) -> list[Change]:
@@ -249,6 +246,7 @@ def _missing(step: Step, report: WriteReport, written: Sequence[Model], todo: Pl
     return [message]
 
 
-def _warn(messages: Sequence[str]) -> None:
+def warn(messages: Sequence[str]) -> None:
+    """Warn of documents that were not as expected."""
     for message in messages:
         warnings.warn(message, StaleDeleteWarning, stacklevel=2)
