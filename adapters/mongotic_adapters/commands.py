@@ -27,6 +27,7 @@ class Read:
         skip: documents to pass over.
         limit: documents to give at most; None for all.
         projection: the keys wanted; None for whole documents.
+        direct: whatever the engine's own `find` or `count` would show: it is asked what is there, for nobody to see.
     """
 
     mapping: Mapping
@@ -35,6 +36,7 @@ class Read:
     skip: int = 0
     limit: int | None = None
     projection: Document | None = None
+    direct: bool = False
 
     @property
     def fits_one_batch(self) -> bool:

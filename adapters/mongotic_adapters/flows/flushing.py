@@ -212,7 +212,7 @@ async def _present_keys(port: Port, mapping: Mapping, filters: Sequence[Document
     present: set[IdentityKey] = set()
     for start in range(0, len(filters), FILTERS_AT_ONCE):
         chunk = filters[start : start + FILTERS_AT_ONCE]
-        records = await port.fetch(Read(mapping, {"$or": chunk}, projection={"_id": 1}))
+        records = await port.fetch(Read(mapping, {"$or": chunk}, projection={"_id": 1}, direct=True))
         present.update(identity_key(mapping, document["_id"]) for document, _ in records)
     return present
 

@@ -12,6 +12,7 @@ from ..bookkeeping import Bookkeeping
 from ..errors import FlushError, InvalidRequestError, MongoticError, OperationalError
 from ..port import Port
 from ..unit_of_work import Plan, plan
+from . import engine_writing
 from .announcing import announce
 from .flushing import report_plan, warn, write_plan
 
@@ -81,7 +82,7 @@ async def _commit(port: Port, retry_until: float) -> BaseException | None:
 
 async def _needs_own(port: Port, todo: Plan, atomic: Atomic) -> bool:
     """Tell whether what is to be written needs a transaction of its own."""
-    if atomic is False or (len(todo.steps) < 2 and not (atomic is True and _operations(todo) > 1)):
+    if atomic is False or (_commands(port, todo) < 2 and not (atomic is True and _operations(todo) > 1)):
         return False
     if atomic == "auto" and not all(port.is_acknowledged(step.mapping) for step in todo.steps):
         return False  # nobody wants to know what becomes of these writes
@@ -93,6 +94,14 @@ async def _needs_own(port: Port, todo: Plan, atomic: Atomic) -> bool:
             'member of a replica set nor a mongos. Start it as a replica set, or use atomic="auto". Nothing was sent.'
         )
     return False
+
+
+def _commands(port: Port, todo: Plan) -> int:
+    """Return how many commands a plan becomes: an engine looks and writes, one instance after the other."""
+    return sum(
+        2 * len(step.changes) if engine_writing.is_engines(port.overrides(step.mapping), step) else 1
+        for step in todo.steps
+    )
 
 
 def _operations(todo: Plan) -> int:
