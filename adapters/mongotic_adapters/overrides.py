@@ -138,6 +138,6 @@ def expect_no_find(custom: Overrides | None, mapping: Mapping) -> None:
     """
     if custom is not None and custom.reads:
         raise InvalidRequestError(
-            f"{type(custom.engine).__name__} has a find() of its own, and distinct rows and aggregates of "
+            f"{type(custom.engine).__name__} has a find() of its own, and distinct rows, aggregates and changes of "
             f"{mapping.name} would go past it. Bind a session to its client, with database=, to do that deliberately"
         )

@@ -630,3 +630,12 @@ async def test_count_and_remove_are_the_engines_own(backend: Backend, raw: Datab
         assert await session.get(Item, "none") is None
         assert (await session.clear_collection(Item)).rowcount == 2
     assert stored(raw) == {}
+
+
+async def test_pipelines_and_changes_would_go_past_find(backend: Backend, two_tenants: None) -> None:
+    async with backend.maker(tenants(backend))() as session:
+        with pytest.raises(InvalidRequestError, match=r"Tenants has a find\(\) of its own"):
+            await session.aggregate(Item, [{"$match": {}}]).all()
+        changes = session.watch(Item)
+        with pytest.raises(InvalidRequestError, match=r"Tenants has a find\(\) of its own"):
+            await anext(aiter(changes))
