@@ -68,9 +68,13 @@ class Loading(Holdings):
         if state is not None and held is not None:
             if overwrite:
                 self._overwrite(state, held, record, references)
-            elif record[1] != state.as_read and state.state is not State.MERGED:  # its whole state will be written
+            elif state.state is State.MERGED:
+                pass  # its whole state will be written
+            elif record[1] != state.as_read or len(references) < len(mapping.references):
                 self._record(state, held)
                 changes.renew(state, held, record, references, self.codec(mapping))
+            if references:
+                _refer_to(state, held, references)
             state.expired = False
             state.in_passing = state.in_passing and in_passing
             self._identities.hold(state, held)
@@ -135,14 +139,17 @@ class Loading(Holdings):
             read = snapshot.decode(snapshot.take(mapping, fresh, codec), codec)
             kept = changes.replaced(earlier, read, keys)
             state.snapshot, state.as_read = snapshot.encode_document(kept, codec, describe(instance)), None
+            state.absent = changes.mixed_absent(state.absent, changes.absent_paths(read, record[0]), keys)
             state.references = {**state.references, **{name: references[name] for name in names if name in references}}
         state.expired = False
         self._identities.put(identity_of(instance), state, instance)
         odm.mark_assigned(instance, set())
 
     def _overwrite(self, state: InstanceState, instance: Model, record: Record, references: References) -> None:
-        """Give *instance* every value of its document as it was just read."""
+        """Give *instance* every value of its document as it was just read; a staged merge of it is dropped."""
         self._record(state, instance)
+        state.move(Move.LOAD)
+        self._merged.pop(state.oid, None)
         mapping = class_mapping(type(instance))
         fresh = hydrate(mapping, record[0], references)
         wanted = {*mapping.by_key, *record[0], *(instance.__pydantic_extra__ or {})}
@@ -151,13 +158,6 @@ class Loading(Holdings):
         state.as_read = record[1]
         state.references = references_of(instance)
         odm.mark_assigned(instance, set())
-
-    def lost(self, instance: Model) -> None:
-        """Note that the document of *instance* is gone from the database."""
-        state = state_of(instance)
-        if state is not None and state.owner is self:
-            self._release(state)
-            self._gone(state, instance)
 
     def expire_model(self, mapping: Mapping) -> None:
         """Note that a statement may have changed any document of a model."""
@@ -206,6 +206,19 @@ class Loading(Holdings):
             # Two for each that comes: those in use or with changes stay, and the number still goes down.
             for state in self._identities.oldest(self._cache_size, 2):
                 self._let_go(state)
+
+
+def _refer_to(state: InstanceState, instance: Model, targets: References) -> None:
+    """Let *instance* refer to *targets*, where it refers to others of the same documents: those are no longer in this
+    session, or never were."""
+    for name, own in references_of(instance).items():
+        target = targets.get(name)
+        if target is not None and target is not own and identity_of(target) == identity_of(own):
+            instance.__dict__[name] = target
+    state.references = {
+        name: targets[name] if name in targets and identity_of(targets[name]) == identity_of(own) else own
+        for name, own in state.references.items()
+    }
 
 
 def expect_model(instance: object, method: str) -> Model:

@@ -10,7 +10,7 @@ from . import changes
 from . import odmantic_internals as odm
 from .holdings import Holdings, Merge
 from .identity_map import identity_of
-from .instance_state import InstanceState, References, remember
+from .instance_state import InstanceState, References, remember, state_of
 from .journal import UNDONE, Entry, Journal
 from .mapping import class_mapping
 from .states import Move, State
@@ -48,7 +48,12 @@ class Settling(Holdings):
         state.absent = frozenset(still)
         state.snapshot, state.as_read = after, None
         state.references = references
-        self._identities.put(identity_of(instance), state, instance)
+        key = identity_of(instance)
+        other = self._identities.find(key)
+        displaced = None if other is None or other is state else other()
+        if displaced is not None:  # of a document that was there, and had gone before this one was stored
+            self.lost(displaced)
+        self._identities.put(key, state, instance)
         odm.mark_assigned(instance, set())
         mapping = class_mapping(type(instance))
         # A key that was made up is now the key of a document; pickled and copied instances know it by this.
@@ -57,6 +62,14 @@ class Settling(Holdings):
             # Past ODMantic's __setattr__, which would count it among the unsaved fields.
             instance.__dict__[mapping.version.name] = version
 
+    def lost(self, instance: Model) -> None:
+        """Note that the document of *instance* is gone from the database."""
+        state = state_of(instance)
+        if state is not None and state.owner is self:
+            self._record(state, instance)
+            self._release(state)
+            self._gone(state, instance)
+
     def removed(self, instance: Model) -> None:
         """Note that the document of *instance* was removed."""
         state = remember(instance)
@@ -64,6 +77,8 @@ class Settling(Holdings):
         state.move(Move.FLUSH)
         self.has_flushed = True
         self._marked.pop(state.oid, None)
+        if state.key is not None:
+            self._displaced.pop(state.key, None)
         self._identities.remove(state)
         self._gone(state, instance)
         self._deleted[state.oid] = instance
@@ -151,7 +166,14 @@ class Settling(Holdings):
         elif state.state is not State.DELETED:
             other = self._identities.find(key)
             if other is not None and other is not state:
-                self._release(other)  # met in the transaction, while this one was gone
+                if state.state is State.MARKED and other.state is State.RETURNED:
+                    self._displaced[key] = instance
+                    self._marked[state.oid] = instance
+                    return
+                if state.state is State.RETURNED and other.state is State.MARKED:
+                    self._displace(key)
+                else:
+                    self._release(other)  # met in the transaction, while this one was gone
             self._identities.put(key, state, instance)
         if state.state in (State.PENDING, State.RETURNED):
             self._pending[state.oid] = instance

@@ -83,7 +83,7 @@ MOVES: dict[tuple[State, Move], State] = {
     (_S.PERSISTENT, Move.ROLLBACK): _S.PERSISTENT,
     (_S.PERSISTENT, Move.RELEASE): _S.DETACHED,
     (_S.MERGED, Move.ADD): _S.MERGED,
-    (_S.MERGED, Move.LOAD): _S.MERGED,
+    (_S.MERGED, Move.LOAD): _S.PERSISTENT,
     (_S.MERGED, Move.MERGE): _S.MERGED,
     (_S.MERGED, Move.FLUSH): _S.PERSISTENT,
     (_S.MERGED, Move.ROLLBACK): _S.PERSISTENT,

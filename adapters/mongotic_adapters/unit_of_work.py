@@ -87,10 +87,13 @@ class Plan:
     Attributes:
         steps: inserts and merges, referenced collections first; then updates; then removals.
         unchanged: instances added again that differ in nothing from their documents.
+        ousted: changed instances whose documents a new instance takes the place of, if they are gone; they are never
+            written, or they would overwrite it.
     """
 
     steps: list[Step]
     unchanged: list[Model]
+    ousted: list[Model]
 
 
 def plan(books: Bookkeeping) -> Plan:
@@ -102,10 +105,18 @@ def plan(books: Bookkeeping) -> Plan:
     books.cascade()
     inserts, consumed = _inserts(books)
     updates, unchanged = _updates(books)
-    removals = [_removal(books, instance) for instance in books.deleted if id(instance) not in consumed]
     merges = [_upsert(books, merge) for merge in books.merged]
+    ousted = [change.instance for change in (*merges, *updates) if _is_ousted(books, change)]
+    if ousted:
+        updates = [change for change in updates if not _is_ousted(books, change)]
+        merges = [change for change in merges if not _is_ousted(books, change)]
+    removals = [_removal(books, instance) for instance in books.deleted if id(instance) not in consumed]
     steps = [*sorted(_steps(inserts), key=_depth), *sorted(_steps(merges), key=_depth)]
-    return Plan([*steps, *_steps(updates), *_steps(removals)], unchanged)
+    return Plan([*steps, *_steps(updates), *_steps(removals)], unchanged, ousted)
+
+
+def _is_ousted(books: Bookkeeping, change: Change) -> bool:
+    return books.has_new and books.awaits(identity_of(change.instance))
 
 
 def _inserts(books: Bookkeeping) -> tuple[list[Change], set[int]]:

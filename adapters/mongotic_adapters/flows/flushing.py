@@ -8,8 +8,9 @@ from typing import cast
 
 from odmantic import Model
 
+from .. import snapshot
 from ..bookkeeping import Bookkeeping
-from ..commands import Delete, Insert, Read, Update, WriteReport
+from ..commands import Delete, Insert, Operation, Read, Update, WriteReport
 from ..driver_errors import flush_error, integrity_error
 from ..encoding import Document, encode_key, is_document
 from ..errors import OperationalError, StaleDataError, StaleDeleteWarning
@@ -24,7 +25,8 @@ from .announcing import announce, report_written
 from .reading import load_references
 
 FILTERS_AT_ONCE = 1_000
-"""How many filters one query asks for when updates have met no document."""
+DOCUMENTS_AT_ONCE = 100
+"""How many filters, or whole documents, one query asks for when updates have met no document."""
 
 
 async def flush(port: Port, books: Bookkeeping) -> None:
@@ -71,6 +73,8 @@ async def _write(port: Port, books: Bookkeeping) -> list[str]:
         finally:  # a step that failed may have written some of its instances
             await report_written(books, step.changes, written[earlier:])
         await _read_partial(port, books, step)
+    if todo.ousted:
+        raise _stale_error(todo.ousted, written, _unwritten(todo, written))
     if todo.steps:
         await books.events.tell("after_flush")
     return messages
@@ -142,7 +146,8 @@ def _settle(books: Bookkeeping, changes: Sequence[Change], written: list[Model])
 
 def _unwritten(todo: Plan, written: Sequence[Model]) -> list[Model]:
     done = {id(instance) for instance in written}
-    return [change.instance for step in todo.steps for change in step.changes if id(change.instance) not in done]
+    waiting = [change.instance for step in todo.steps for change in step.changes if id(change.instance) not in done]
+    return [*waiting, *todo.ousted]
 
 
 def _failed(failure: WriteFailed, step: Step, written: Sequence[Model], pending: Sequence[Model]) -> Exception:
@@ -176,8 +181,12 @@ async def _stale(port: Port, step: Step, report: WriteReport, todo: Plan, writte
             return [change for change in removals if identity_of(change.instance) in present]
         if not updates or not _falls_short(report.matched, updates):
             return []
-        filters = [change.operation.filter for change in updates if isinstance(change.operation, Update)]
-        present = await _present_keys(port, step.mapping, filters)
+        lasting = [change.operation.filter for change in updates if _lasts(change.operation)]
+        present = await _present_keys(port, step.mapping, lasting) if lasting else set[IdentityKey]()
+        others = [change for change in updates if not _lasts(change.operation)]
+        shown = await _shown_keys(port, step.mapping, others) if others else set[IdentityKey]()
+        if len(present) + len(shown) <= cast("int", report.matched):
+            present |= shown  # else somebody wrote the very same, and whose write counted cannot be told
     except OperationalError as error:
         failure = WriteFailed(0, error.driver_error, certain=False)
         raise flush_error(failure, "flush", written, _unwritten(todo, written)) from error
@@ -186,6 +195,36 @@ async def _stale(port: Port, step: Step, report: WriteReport, todo: Plan, writte
 
 def _falls_short(counted: int | None, changes: Sequence[Change]) -> bool:
     return counted is not None and counted < len(changes)
+
+
+def _lasts(operation: Operation) -> bool:
+    """Tell whether a document still fits the filter of an update after that update: it neither counts a version up nor
+    stores what must not have been there."""
+    if not isinstance(operation, Update):
+        return False
+    written = {*operation.update.get("$set", {}), *operation.update.get("$unset", {})}
+    return written.isdisjoint(operation.filter)
+
+
+async def _shown_keys(port: Port, mapping: Mapping, changes: Sequence[Change]) -> set[IdentityKey]:
+    """Return the documents that have everything their updates write."""
+    updates = {identity_of(change.instance): change.operation for change in changes}
+    keys: list[object] = [encode_key(change.instance) for change in changes]
+    shown: set[IdentityKey] = set()
+    for start in range(0, len(keys), DOCUMENTS_AT_ONCE):
+        for document, _ in await port.fetch(Read(mapping, {"_id": {"$in": keys[start : start + DOCUMENTS_AT_ONCE]}})):
+            key = identity_key(mapping, document["_id"])
+            operation = updates[key]
+            if isinstance(operation, Update) and _shows(document, operation.update):
+                shown.add(key)
+    return shown
+
+
+def _shows(document: Document, update: Document) -> bool:
+    assigned = cast("Document", update.get("$set", {}))
+    if any(snapshot.at(document, path) is not snapshot.MISSING for path in update.get("$unset", {})):
+        return False
+    return all(snapshot.same(snapshot.at(document, path), value) for path, value in assigned.items())
 
 
 async def _present_keys(port: Port, mapping: Mapping, filters: Sequence[Document]) -> set[IdentityKey]:
