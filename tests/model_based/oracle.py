@@ -1,9 +1,9 @@
 """What a session must do, said over dictionaries: the model the real session is compared with.
 
-It knows the database as dictionaries, each instance as a `Twin`, and each session as lists of those.  Every method does to
-them what the method of that name must do to the real thing, or raises the `Refused` that the real one must raise as an
-error of that class.  Written from the semantics, not from the code: values of one instance are compared as a whole, and
-nothing is remembered that a user could not see, but for what the database is believed to hold.
+It knows the database as dictionaries, each instance as a `Twin`, and each session as lists of those.  Every method does
+to them what the method of that name must do to the real thing, or raises the `Refused` that the real one must raise as
+an error of that class.  Written from the semantics, not from the code: nothing is remembered that a user could not see,
+but for what the database is believed to hold.
 """
 
 # pyright: reportUnknownMemberType=false
@@ -447,9 +447,9 @@ class Oracle:
 
         key = (model, document["_id"])
         twin = sheet.held.get(key)
-        if model is Book and (Publisher, document["publisher"]) not in sheet.held:
-            if twin is None or twin.state != "merged" or overwrite:
-                raise Refused(DocumentError)
+        is_missed = model is Book and (Publisher, document["publisher"]) not in sheet.held
+        if is_missed and (twin is None or twin.state != "merged" or overwrite):
+            raise Refused(DocumentError)
         if twin is None:
             twin = sheet.held[key] = self._unmet(sheet, model, document)
             assert twin.base is not None
@@ -532,9 +532,8 @@ class Oracle:
             *sheet.merged,
         ]:
             target = self._target(sheet, twin)
-            if target is not None:
-                if target.expunged_from is not sheet or target.base is None:
-                    self._add_target(sheet, target, [])
+            if target is not None and (target.expunged_from is not sheet or target.base is None):
+                self._add_target(sheet, target, [])
 
     def flush(self, sheet: Sheet) -> int:
         """Write everything; returns how many documents to be deleted were gone."""
@@ -548,9 +547,9 @@ class Oracle:
         ]
         consumed = [what[2] for what in inserts]
         for twin in sheet.held.values():
-            if twin.state in ("persistent", "returned") and twin.model is Note and twin.key not in marked:
-                if "version" in twin.changed():
-                    raise Refused(ArgumentError)
+            is_update = twin.state in ("persistent", "returned") and twin.key not in marked
+            if is_update and twin.model is Note and "version" in twin.changed():
+                raise Refused(ArgumentError)
         updates = [
             ("update", twin, None)
             for twin in sheet.held.values()

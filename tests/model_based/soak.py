@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import time
 import warnings
 from uuid import uuid4
@@ -62,7 +61,7 @@ def soak(uri: str, first_seed: int, steps: int) -> int:
             number += 1
             blocking, awaited = (place.steps for place in places)
             print(
-                f"seed {number - 1}: {blocking + awaited:,} steps so far ({blocking:,} blocking, {awaited:,} awaiting), "
+                f"seed {number - 1}: {blocking + awaited:,} steps ({blocking:,} blocking, {awaited:,} awaiting), after "
                 f"{time.monotonic() - begun:.0f} s",
                 flush=True,
             )
@@ -86,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,7 +10,7 @@ from odmantic import Model
 
 from .. import snapshot
 from ..bookkeeping import Bookkeeping
-from ..commands import Delete, Insert, Operation, Read, Update, WriteReport
+from ..commands import Delete, Insert, Read, Update, WriteReport
 from ..driver_errors import flush_error, integrity_error
 from ..encoding import Document, encode_key, is_document
 from ..errors import OperationalError, StaleDataError, StaleDeleteWarning
@@ -181,10 +181,9 @@ async def _stale(port: Port, step: Step, report: WriteReport, todo: Plan, writte
             return [change for change in removals if identity_of(change.instance) in present]
         if not updates or not _falls_short(report.matched, updates):
             return []
-        lasting = [change.operation.filter for change in updates if _lasts(change.operation)]
-        present = await _present_keys(port, step.mapping, lasting) if lasting else set[IdentityKey]()
-        others = [change for change in updates if not _lasts(change.operation)]
-        shown = await _shown_keys(port, step.mapping, others) if others else set[IdentityKey]()
+        operations = [change.operation for change in updates if isinstance(change.operation, Update)]
+        present = await _present_keys(port, step.mapping, [update.filter for update in operations if _lasts(update)])
+        shown = await _shown_keys(port, step.mapping, [update for update in operations if not _lasts(update)])
         if len(present) + len(shown) <= cast("int", report.matched):
             present |= shown  # else somebody wrote the very same, and whose write counted cannot be told
     except OperationalError as error:
@@ -197,34 +196,34 @@ def _falls_short(counted: int | None, changes: Sequence[Change]) -> bool:
     return counted is not None and counted < len(changes)
 
 
-def _lasts(operation: Operation) -> bool:
+def _lasts(operation: Update) -> bool:
     """Tell whether a document still fits the filter of an update after that update: it neither counts a version up nor
     stores what must not have been there."""
-    if not isinstance(operation, Update):
-        return False
-    written = {*operation.update.get("$set", {}), *operation.update.get("$unset", {})}
-    return written.isdisjoint(operation.filter)
+    return _part(operation, "$set").keys().isdisjoint(operation.filter)
 
 
-async def _shown_keys(port: Port, mapping: Mapping, changes: Sequence[Change]) -> set[IdentityKey]:
+def _part(operation: Update, name: str) -> Document:
+    return cast("Document", operation.update.get(name, {}))
+
+
+async def _shown_keys(port: Port, mapping: Mapping, operations: Sequence[Update]) -> set[IdentityKey]:
     """Return the documents that have everything their updates write."""
-    updates = {identity_of(change.instance): change.operation for change in changes}
-    keys: list[object] = [encode_key(change.instance) for change in changes]
+    updates = {identity_key(mapping, operation.filter["_id"]): operation for operation in operations}
+    keys = [operation.filter["_id"] for operation in operations]
     shown: set[IdentityKey] = set()
     for start in range(0, len(keys), DOCUMENTS_AT_ONCE):
         for document, _ in await port.fetch(Read(mapping, {"_id": {"$in": keys[start : start + DOCUMENTS_AT_ONCE]}})):
             key = identity_key(mapping, document["_id"])
-            operation = updates[key]
-            if isinstance(operation, Update) and _shows(document, operation.update):
+            if _shows(document, updates[key]):
                 shown.add(key)
     return shown
 
 
-def _shows(document: Document, update: Document) -> bool:
-    assigned = cast("Document", update.get("$set", {}))
-    if any(snapshot.at(document, path) is not snapshot.MISSING for path in update.get("$unset", {})):
-        return False
-    return all(snapshot.same(snapshot.at(document, path), value) for path, value in assigned.items())
+def _shows(document: Document, operation: Update) -> bool:
+    assigned, removed = _part(operation, "$set"), _part(operation, "$unset")
+    return all(snapshot.same(snapshot.at(document, path), value) for path, value in assigned.items()) and all(
+        snapshot.at(document, path) is snapshot.MISSING for path in removed
+    )
 
 
 async def _present_keys(port: Port, mapping: Mapping, filters: Sequence[Document]) -> set[IdentityKey]:
