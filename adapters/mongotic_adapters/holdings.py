@@ -173,7 +173,7 @@ class Holdings:
         """Let the place of an instance that is to be deleted be taken by another one of the same document."""
         state = self._identities.find(key)
         instance = None if state is None else state()
-        if instance is not None:
+        if state is not None and state.state is State.MARKED and instance is not None:
             self._displaced[key] = instance
 
     def _no_longer_pending(self, state: InstanceState) -> None:

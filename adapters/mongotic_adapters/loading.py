@@ -12,7 +12,7 @@ from odmantic import Model
 
 from . import changes, snapshot
 from . import odmantic_internals as odm
-from .errors import ArgumentError, UnmappedInstanceError
+from .errors import ArgumentError, InvalidRequestError, UnmappedInstanceError
 from .holdings import Holdings
 from .hydration import hydrate
 from .identity_map import IdentityKey, identity_key, identity_of
@@ -67,7 +67,7 @@ class Loading(Holdings):
         held = None if state is None else state()
         if state is not None and held is not None:
             if overwrite:
-                self._overwrite(state, held, record, references)
+                self._overwrite(state, held, hydrate(mapping, record[0], references), record)
             elif state.state is State.MERGED:
                 pass  # its whole state will be written
             elif record[1] != state.as_read or len(references) < len(mapping.references):
@@ -99,7 +99,7 @@ class Loading(Holdings):
 
         Raises:
             UnmappedInstanceError: it is no model instance.
-            InvalidRequestError: another session holds it.
+            InvalidRequestError: another session holds it, or this one holds another instance of its document.
             ArgumentError: it was never stored.
         """
         model = expect_model(instance, "refresh")
@@ -109,6 +109,10 @@ class Loading(Holdings):
             raise ArgumentError(f"cannot refresh {describe(model)}: it was never stored")
         if state.owner is not self:
             self._expect_vacant(identity_of(model), describe(model))
+            if self._identities.find(identity_of(model)) is not None:
+                raise InvalidRequestError(
+                    f"{describe(model)}: another instance of the same document is marked for deletion"
+                )
         return model
 
     def reload(
@@ -121,18 +125,21 @@ class Loading(Holdings):
             record: its document.
             references: the instances it refers to, by field name.
             names: the fields to overwrite; None for all. The others keep their unwritten changes.
+
+        Raises:
+            DocumentError: the document does not fit the model; everything is as it was.
         """
         mapping = class_mapping(type(instance))
         state = self._known(instance)
+        fresh = hydrate(mapping, record[0], references)
         self._record(state, instance)
         if state.owner is not self:
             state.move(Move.LOAD)
             state.owner_ref = self._self_ref
         if names is None:
-            self._overwrite(state, instance, record, references)
+            self._overwrite(state, instance, fresh, record)
         else:
             codec = self.codec(mapping)
-            fresh = hydrate(mapping, record[0], references)
             keys = {mapping.field(name, "refresh()").key for name in names}
             earlier = snapshot.decode(changes.believed(state, mapping, codec), codec)
             changes.take_over(mapping, instance, fresh, keys.__contains__)
@@ -145,13 +152,12 @@ class Loading(Holdings):
         self._identities.put(identity_of(instance), state, instance)
         odm.mark_assigned(instance, set())
 
-    def _overwrite(self, state: InstanceState, instance: Model, record: Record, references: References) -> None:
-        """Give *instance* every value of its document as it was just read; a staged merge of it is dropped."""
+    def _overwrite(self, state: InstanceState, instance: Model, fresh: Model, record: Record) -> None:
+        """Give *instance* every value of *fresh*, its document as it was just read; a staged merge of it is dropped."""
         self._record(state, instance)
         state.move(Move.LOAD)
         self._merged.pop(state.oid, None)
         mapping = class_mapping(type(instance))
-        fresh = hydrate(mapping, record[0], references)
         wanted = {*mapping.by_key, *record[0], *(instance.__pydantic_extra__ or {})}
         changes.take_over(mapping, instance, fresh, wanted.__contains__)
         changes.remember_read(state, mapping, fresh, record[0], self.codec(mapping))

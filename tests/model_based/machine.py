@@ -414,6 +414,7 @@ class SessionMachine(RuleBasedStateMachine):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             found = self.both(ask, act)
+        self._meet()
         assert all(issubclass(warning.category, StaleDeleteWarning) for warning in caught), caught
         if found is not None:
             assert bool(caught) is bool(found[0])
@@ -431,7 +432,7 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(number=SHEETS, key=KEYS, word=WORDS, model=MODELS)
     def update(self, number: int, key: int, word: str, model: type[Model]) -> None:
         sheet, driver = self.sheet(number)
-        name = {Publisher: "name", Book: "title", Note: "text"}[model]
+        name = "name" if model is Publisher else "title" if model is Book else "text"
 
         def ask() -> int:
             found = [document for document in self.oracle.data[model].values() if document["_id"] >= key]

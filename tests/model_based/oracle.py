@@ -20,7 +20,7 @@ from odmantic import Model
 from mongotic import ArgumentError, IntegrityError, InvalidRequestError, NotFound, StaleDataError
 from mongotic.exceptions import DocumentError
 
-from .models import COLLECTIONS, DEFAULTS, Book, Document, Note, as_read, encoded
+from .models import COLLECTIONS, DEFAULTS, Book, Document, Note, Publisher, as_read, encoded
 
 Key: TypeAlias = tuple[type[Model], Any]
 HELD = frozenset({"persistent", "merged", "marked", "returned"})
@@ -419,8 +419,6 @@ class Oracle:
             yield self._load(sheet, model, document)
 
     def _load_targets(self, sheet: Sheet, documents: list[Document]) -> None:
-        from .models import Publisher
-
         for key in {document["publisher"] for document in documents}:
             if (Publisher, key) not in sheet.held and key in self.data[Publisher]:
                 # The instance does not exist yet; the machine tells of it by `met`.
@@ -443,8 +441,6 @@ class Oracle:
         self.twins[id(instance)] = twin
 
     def _load(self, sheet: Sheet, model: type[Model], document: Document, *, overwrite: bool = False) -> Expected:
-        from .models import Publisher
-
         key = (model, document["_id"])
         twin = sheet.held.get(key)
         is_missed = model is Book and (Publisher, document["publisher"]) not in sheet.held
@@ -498,13 +494,13 @@ class Oracle:
 
     def refresh(self, sheet: Sheet, twin: Twin, names: list[str] | None) -> Document:
         """What *twin* must hold afterwards."""
-        from .models import Publisher
-
         self._free(sheet, twin)
         if twin.base is None:
             raise Refused(ArgumentError)
         if twin.session is None:
             self._vacant(sheet, twin)
+            if twin.key in sheet.held:
+                raise Refused(InvalidRequestError)
         document = self.data[twin.model].get(twin.key[1])
         if document is None:
             raise Refused(NotFound)
@@ -659,10 +655,17 @@ class Oracle:
             document.update((key, copy.deepcopy(value)) for key, value in now.items() if key in keys)
         if twin.keys is None:
             self._written(twin, now)
-        else:  # the other fields are read again
-            self._written(twin, as_read(twin.model, document)[0])
-            twin.absent = as_read(twin.model, document)[1]
-            twin.expired = False
+            return
+        sheet = twin.session
+        self._written(twin, now)
+        twin.expired = True
+        assert sheet is not None
+        if twin.model is Book:  # the other fields are read again, if they can be
+            self._load_targets(sheet, [document])
+            if (Publisher, document["publisher"]) not in sheet.held:
+                return
+        twin.base, twin.absent = as_read(twin.model, document)
+        twin.expired = False
 
     def _update_all(self, twins: list[Twin], written: list[Twin]) -> list[Twin]:
         """Write what differs of each; returns those that must be reported as not written."""

@@ -8,6 +8,7 @@ from pymongo.database import Database
 
 from mongotic import IntegrityError, InvalidRequestError, StaleDataError, select
 from mongotic.asyncio import AsyncSession
+from mongotic.exceptions import DocumentError
 from mongotic.inspection import inspect
 from tests.conftest import Backend, CommandLog, Document, SessionMaker
 
@@ -212,6 +213,7 @@ async def test_a_deletion_can_be_taken_back_once_its_place_is_free(
 
 async def test_one_document_is_deleted_and_merged_once(session: AsyncSession, twins: list[Publisher]) -> None:
     _, detached = twins
+    session.add(detached)  # it is there already
     with pytest.raises(InvalidRequestError, match="marked for deletion already"):
         session.delete(detached)
     with pytest.raises(InvalidRequestError, match="marked for deletion"):
@@ -230,6 +232,8 @@ async def test_a_detached_instance_of_a_marked_document_is_not_deleted_again(
     session.delete(held)
     with pytest.raises(InvalidRequestError, match="marked for deletion already"):
         session.delete(detached)
+    with pytest.raises(InvalidRequestError, match="marked for deletion"):
+        await session.refresh(detached)
     await session.commit()  # and no warning of a document that was gone
 
 
@@ -258,5 +262,33 @@ async def test_a_missing_target_is_missed_whatever_is_held(
 ) -> None:
     session.expunge(book.publisher)
     raw["publisher"].delete_many({})
-    with pytest.raises(Exception, match="does not fit Book"):
+    with pytest.raises(DocumentError, match="does not fit Book"):
         await session.scalars(select(Book)).all()
+
+
+async def test_a_refresh_that_fails_attaches_nothing(
+    session: AsyncSession, book: Book, raw: Database[Document]
+) -> None:
+    session.expunge_all()
+    raw["publisher"].delete_many({})
+    with pytest.raises(DocumentError, match="does not fit Book"):
+        await session.refresh(book)
+    assert inspect(book).session is None
+    assert list(session) == []
+
+
+async def test_a_merge_that_cannot_be_read_back_does_not_stop_the_flush(
+    session: AsyncSession, book: Book, raw: Database[Document]
+) -> None:
+    raw["note"].insert_one({"_id": 1, "version": 1})
+    note = await session.get(Note, 1)
+    assert note is not None
+    note.text = "b"
+    book.title = "b"
+    session.merge(book, exclude_unset=True)
+    raw["publisher"].delete_many({})
+    session.expunge(book.publisher)
+    await session.flush()
+    assert [document["title"] for document in raw["book"].find()] == ["b"]
+    assert [document["text"] for document in raw["note"].find()] == ["b"]
+    assert inspect(book).expired

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import inspect
 import weakref
+from collections.abc import AsyncIterator
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -65,7 +66,7 @@ class Plain:
     async def all(self, model: type[T], *conditions: Any) -> list[T]:
         return [instance async for instance in self.each(model, *conditions)]
 
-    async def each(self, model: type[T], *conditions: Any) -> Any:
+    async def each(self, model: type[T], *conditions: Any) -> AsyncIterator[T]:
         cursor = self.engine.find(model, *conditions)
         if isinstance(self.engine, SyncEngine):
             for instance in cursor:

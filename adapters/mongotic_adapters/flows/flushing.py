@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import cast
 
 from odmantic import Model
@@ -13,7 +14,7 @@ from ..bookkeeping import Bookkeeping
 from ..commands import Delete, Insert, Read, Update, WriteReport
 from ..driver_errors import flush_error, integrity_error
 from ..encoding import Document, encode_key, is_document
-from ..errors import OperationalError, StaleDataError, StaleDeleteWarning
+from ..errors import DocumentError, OperationalError, StaleDataError, StaleDeleteWarning
 from ..identity_map import IdentityKey, identity_key, identity_of
 from ..instance_state import describe
 from ..mapping import Mapping
@@ -120,17 +121,25 @@ async def _write_by_engine(
 
 
 async def _read_partial(port: Port, books: Bookkeeping, step: Step) -> None:
-    """Read the documents of which only some fields were written: what the others hold is not known yet."""
+    """Read the documents of which only some fields were written: what the others hold is not known yet.
+
+    They are written already; what cannot be read back now counts as expired, and the rest of the flush goes on.
+    """
     partial = {identity_of(change.instance): change.instance for change in step.changes if change.partial}
     if not partial:
         return
     keys: list[object] = [encode_key(instance) for instance in partial.values()]
-    records = await port.fetch(Read(step.mapping, {"_id": {"$in": keys}}))
-    references = await load_references(port, books, step.mapping, records)
+    books.flag_expired(partial.values())
+    try:
+        records = await port.fetch(Read(step.mapping, {"_id": {"$in": keys}}))
+        references = await load_references(port, books, step.mapping, records)
+    except (DocumentError, OperationalError):
+        return
     for record, targets in zip(records, references, strict=True):
         instance = partial.get(identity_key(step.mapping, record[0]["_id"]))
         if instance is not None:
-            books.reload(instance, record, targets)
+            with suppress(DocumentError):
+                books.reload(instance, record, targets)
 
 
 def _settle(books: Bookkeeping, changes: Sequence[Change], written: list[Model]) -> None:
