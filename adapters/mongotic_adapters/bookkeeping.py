@@ -109,10 +109,8 @@ class Bookkeeping(Loading, Settling):
         state = state_of(target)
         if state is not None and (state.owner is not None or state.is_lost):
             return
-        if self._known(target, stored=stored, referenced=True).state is State.TRANSIENT or not self._holds(
-            identity_of(target)
-        ):
-            self._add_with_references(target)
+        self._known(target, stored=stored, referenced=True)
+        self._add_with_references(target)
 
     def _add_one(self, instance: Model) -> None:
         state = self._known(instance)

@@ -77,8 +77,7 @@ class Settling(Holdings):
         state.move(Move.FLUSH)
         self.has_flushed = True
         self._marked.pop(state.oid, None)
-        if state.key is not None:
-            self._displaced.pop(state.key, None)
+        self._displaced.pop(identity_of(instance), None)
         self._identities.remove(state)
         self._gone(state, instance)
         self._deleted[state.oid] = instance
@@ -93,19 +92,18 @@ class Settling(Holdings):
 
     def begin(self) -> None:
         """Note how every instance stands: a transaction begins."""
-        self.journal = Journal()
+        journal = self.journal = Journal()
         kept = (*self._pending.values(), *(merge.instance for merge in self._merged.values()))
         for instance in (*kept, *self._marked.values(), *self._deleted.values()):
-            self._record_values(remember(instance), instance)
+            self._record_values(journal, remember(instance), instance)
         for state, instance in self._held():
             if state.state is State.PERSISTENT and self.is_modified(instance):
-                self._record_values(state, instance)
+                self._record_values(journal, state, instance)
 
-    def _record_values(self, state: InstanceState, instance: Model) -> None:
-        if self.journal is not None:
-            merge = self._merged.get(state.oid)
-            values = self._values(instance) if state.is_stored else None
-            self.journal.record(state, instance, values, None if merge is None else merge.keys)
+    def _record_values(self, journal: Journal, state: InstanceState, instance: Model) -> None:
+        merge = self._merged.get(state.oid)
+        values = self._values(instance) if state.is_stored else None
+        journal.record(state, instance, values, None if merge is None else merge.keys)
 
     def commit(self, *, expire: bool = False) -> None:
         """Note that what was flushed is final.
@@ -166,14 +164,11 @@ class Settling(Holdings):
         elif state.state is not State.DELETED:
             other = self._identities.find(key)
             if other is not None and other is not state:
-                if state.state is State.MARKED and other.state is State.RETURNED:
+                if state.state is State.MARKED and other.state is State.RETURNED:  # that one is put back first
                     self._displaced[key] = instance
                     self._marked[state.oid] = instance
                     return
-                if state.state is State.RETURNED and other.state is State.MARKED:
-                    self._displace(key)
-                else:
-                    self._release(other)  # met in the transaction, while this one was gone
+                self._release(other)  # met in the transaction, while this one was gone
             self._identities.put(key, state, instance)
         if state.state in (State.PENDING, State.RETURNED):
             self._pending[state.oid] = instance

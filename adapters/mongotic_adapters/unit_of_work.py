@@ -131,7 +131,7 @@ def _inserts(books: Bookkeeping) -> tuple[list[Change], set[int]]:
         version = None
         if mapping.version is not None:
             version = single_document.FIRST_VERSION
-            after = single_document.with_version(mapping, after, version, books.codec(mapping))
+            after = single_document.with_version(mapping, mapping.version, after, version, books.codec(mapping))
         replaced = marked.get(identity_of(instance)) if marked else None
         operation = Insert(after) if replaced is None else Replace(_filter(books, replaced), after)
         changes.append(Change(instance, operation, after, replaces=replaced, version=version))
@@ -150,7 +150,7 @@ def _upsert(books: Bookkeeping, merge: Merge) -> Change:
     if mapping.version is not None:
         version = single_document.version_of(mapping, state) + 1
         state[mapping.version.key] = version
-        after = single_document.with_version(mapping, after, version, codec)
+        after = single_document.with_version(mapping, mapping.version, after, version, codec)
     written = {
         name: value
         for name, value in state.items()
@@ -189,7 +189,7 @@ def _update(books: Bookkeeping, instance: Model, found: Difference, after: bytes
         codec = books.codec(mapping)
         version = single_document.version_of(mapping, books.believed(instance)) + 1
         found.assigned[mapping.version.key] = version
-        after = single_document.with_version(mapping, after, version, codec)
+        after = single_document.with_version(mapping, mapping.version, after, version, codec)
     return Change(instance, Update(asked, found.as_update()), after, version=version)
 
 
