@@ -83,12 +83,10 @@ def counted_up(mapping: Mapping, assigned: Document) -> Document | list[Document
     return [{"$set": {**fixed, field.key: {"$add": [{"$ifNull": [f"${field.key}", default]}, 1]}}}]
 
 
-def with_version(mapping: Mapping, after: bytes, version: int, codec: Codec) -> bytes:
+def with_version(mapping: Mapping, field: FieldMap, after: bytes, version: int, codec: Codec) -> bytes:
     """Return a snapshot with another version."""
-    if mapping.version is None:
-        return after
     document = snapshot.decode(after, codec)
-    document[mapping.version.key] = version
+    document[field.key] = version
     return snapshot.encode_document(document, codec, mapping.name)
 
 
