@@ -227,6 +227,12 @@ class Column(_Proxy, Generic[T]):
         return f"<Column {_named(self)}>"
 
 
+class KeyText(Column[T]):
+    """`_id` of a `MongoBaseModel`: the primary field, which a row has as text, as an instance has it."""
+
+    __slots__ = ()
+
+
 # -- making them --------------------------------------------------------------------------------------------------
 
 
@@ -359,4 +365,14 @@ def _named(column: Column[Any]) -> str:
     return f"{column.mapping_.name}.{column.key_}"
 
 
-__all__ = ["Column", "Expression", "Model", "class_mapping", "column_of", "combined", "plain_model", "top_level"]
+__all__ = [
+    "Column",
+    "Expression",
+    "KeyText",
+    "Model",
+    "class_mapping",
+    "column_of",
+    "combined",
+    "plain_model",
+    "top_level",
+]
