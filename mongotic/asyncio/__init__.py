@@ -3,7 +3,7 @@
 from mongotic_adapters.clients import create_async_engine, create_async_indexes
 from mongotic_adapters.pymongo_async import AIOCursor, AIOEngine, AIOSession, AIOTransaction
 
-from .result import AsyncScalarResult, AsyncSelectResult
+from .result import AsyncScalarResult, AsyncSelectResult, AwaitedScalarResult
 from .session import AsyncSession, async_sessionmaker
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "AsyncScalarResult",
     "AsyncSelectResult",
     "AsyncSession",
+    "AwaitedScalarResult",
     "async_sessionmaker",
     "create_async_engine",
     "create_async_indexes",
