@@ -191,7 +191,7 @@ class Column(_Proxy, Generic[T]):
         Of a list, and through a list of embedded documents, one element must lie between them: `$elemMatch`; a list
         as a whole is compared with lists.
         """
-        return _for_one_value(self, {"$gte": _operand(self, low), "$lte": _operand(self, high)})
+        return _for_one_value(self, {"$gte": operand_of(self, low), "$lte": operand_of(self, high)})
 
     # -- text ----------------------------------------------------------------------------------------------------
 
@@ -343,14 +343,14 @@ def _compared(column: Column[Any], operator: str, other: object) -> Expression:
         if right.mapping_ is not column.mapping_:
             raise ArgumentError(f"{_named(column)} cannot be compared with {_named(right)}, a field of another model")
         return Expression(column.mapping_, {"$expr": {operator: [f"${column.key_}", f"${right.key_}"]}})
-    return _condition(column, operator, _operand(column, other))
+    return _condition(column, operator, operand_of(column, other))
 
 
 def _condition(column: Column[Any], operator: str, operand: object) -> Expression:
     return Expression(column.mapping_, {column.key_: {operator: operand}})
 
 
-def _operand(column: Column[Any], value: object) -> object:
+def operand_of(column: Column[Any], value: object) -> object:
     """Return a value encoded; the string of an ObjectId is one where the field holds such."""
     if isinstance(value, str) and _is_object_id(column):
         if not bson.ObjectId.is_valid(value):
@@ -362,7 +362,7 @@ def _operand(column: Column[Any], value: object) -> object:
 def _several(column: Column[Any], method: str, values: object) -> list[object]:
     if isinstance(values, (str, bytes, Mapping, BaseModel)) or not isinstance(values, Iterable):
         raise ArgumentTypeError(f"{_named(column)}.{method}() takes a list of values, got {values!r}")
-    return [_operand(column, value) for value in cast("Iterable[object]", values)]
+    return [operand_of(column, value) for value in cast("Iterable[object]", values)]
 
 
 def _text(column: Column[Any], method: str, value: object) -> str:
@@ -401,10 +401,10 @@ def _is_object_id(column: Column[Any]) -> bool:
     if field is not None and field.shape is Shape.REFERENCE:
         target = cast("Mapped", field.target)
         annotation = target.model.model_fields[target.primary].annotation
-    return any(
-        get_origin(part) is None and isinstance(part, type) and issubclass(part, bson.ObjectId)
-        for part in (annotation, *get_args(annotation))
-    )
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if get_origin(kind) is None]
+    if str in kinds:  # where either may be stored, text is text
+        return False
+    return any(isinstance(kind, type) and issubclass(kind, bson.ObjectId) for kind in kinds)
 
 
 def _is_list(annotation: object) -> bool:
@@ -440,6 +440,7 @@ __all__ = [
     "class_mapping",
     "column_of",
     "combined",
+    "operand_of",
     "plain_model",
     "top_level",
 ]

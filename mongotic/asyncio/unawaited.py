@@ -32,9 +32,6 @@ class UnawaitedError(ArgumentTypeError, AttributeError):
     """Something was used that is still to be awaited.  An AttributeError too: what asks with `hasattr` gets no."""
 
 
-UnawaitedError.__module__ = "mongotic.exceptions"
-
-
 class Unawaited:
     """Refuses to be used as what it will be once it is awaited.
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Optional, Text, cast, get_type_hints
 
 import pytest
 from bson import ObjectId
-from odmantic import EmbeddedModel, Index, Model, Reference, SyncEngine
+from odmantic import AIOEngine, EmbeddedModel, Index, Model, Reference, SyncEngine
 from odmantic import Field as ODMField
 from pydantic import BaseModel, Field, PrivateAttr, TypeAdapter, ValidationError, field_validator
 from pymongo import ASCENDING, IndexModel
@@ -526,6 +526,13 @@ async def test_indexes_are_created(backend: Backend, raw: Database[Document]) ->
         else:
             await create_async_indexes(bind, User, Team)
     assert sorted(raw["users"].index_information()) == ["_id_", "email_1"]
+
+
+async def test_indexes_of_no_model_are_refused(sync_engine: SyncEngine, pymongo_engine: AIOEngine) -> None:
+    with pytest.raises(ArgumentError, match=r"takes the model classes too: create_indexes\(engine, User, Book\)"):
+        create_indexes(sync_engine)
+    with pytest.raises(ArgumentError, match=r"create_async_indexes\(engine, User, Book\)"):
+        await create_async_indexes(pymongo_engine)
 
 
 async def test_a_conflicting_index_is_an_operational_error(backend: Backend, raw: Database[Document]) -> None:
