@@ -34,6 +34,8 @@ from .exceptions import ArgumentError, InvalidRequestError
 if TYPE_CHECKING:
     from .session import SessionBase
 
+ModelField = Column  # what mongotic 0.5 calls the class attribute of a field
+
 
 class MongoBaseModel(Model, metaclass=MongoModelMetaclass):
     """Base of models declared the way of mongotic 0.5.  Each is an ODMantic model, and everything ODMantic does works
