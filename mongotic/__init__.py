@@ -25,6 +25,7 @@ from .exceptions import (
     NoResultFound,
     NotFound,
     OperationalError,
+    PendingRollbackError,
     ResourceClosedError,
     StaleDataError,
     UnboundExecutionError,
@@ -33,10 +34,13 @@ from .exceptions import (
 from .expressions import and_, asc, col, desc, not_, or_
 from .model import MongoBaseModel
 from .result import Result, Row, ScalarResult, SelectResult
+from .retrying import run_transaction
+from .scoped import scoped_session
 from .select_function import select
 from .select_statement import Select
 from .session import Session, sessionmaker
 from .statements import Delete, Insert, Update, delete, insert, update
+from .transaction import SessionTransaction
 
 __all__ = [
     "ArgumentError",
@@ -52,6 +56,7 @@ __all__ = [
     "NoResultFound",
     "NotFound",
     "OperationalError",
+    "PendingRollbackError",
     "ResourceClosedError",
     "Result",
     "Row",
@@ -59,6 +64,7 @@ __all__ = [
     "Select",
     "SelectResult",
     "Session",
+    "SessionTransaction",
     "StaleDataError",
     "UnboundExecutionError",
     "UnmappedInstanceError",
@@ -73,6 +79,8 @@ __all__ = [
     "insert",
     "not_",
     "or_",
+    "run_transaction",
+    "scoped_session",
     "select",
     "sessionmaker",
     "update",

@@ -11,6 +11,7 @@ from mongotic_adapters.flows.querying import Columns, DistinctColumns, Instances
 from mongotic_adapters.flows.questions import Query
 from mongotic_adapters.port import Port
 from mongotic_adapters.rows import Row, row_class
+from mongotic_adapters.shown import shown
 
 from .exceptions import ArgumentTypeError
 from .select_statement import Select
@@ -26,14 +27,14 @@ def scalar_query(port: Port, books: Bookkeeping, statement: Select[tuple[T]]) ->
         ArgumentTypeError: it is no query, or one for several columns.
     """
     if not isinstance(cast("object", statement), Select):
-        raise ArgumentTypeError(f"scalars() and scalar() take a query made by select(), got {statement!r}")
+        raise ArgumentTypeError(f"scalars() and scalar() take a query made by select(), got {shown(statement)}")
     projection = statement.projection
     if projection is None:
         return cast("Query[T]", Instances(port, books, statement.command, statement.batch, statement.options))
     if len(projection.readers) > 1:
         raise ArgumentTypeError(
-            f"scalars() and scalar() give the values of one column, and {statement!r} has {len(projection.readers)}; "
-            "write session.execute(...) for rows of all of them, or select one column"
+            f"scalars() and scalar() give the values of one column, and {shown(statement)} has "
+            f"{len(projection.readers)}; write session.execute(...) for rows of all of them, or select one column"
         )
     make = projection.computed_firsts if statement.once else projection.firsts
     kind = DistinctColumns if statement.once else Columns

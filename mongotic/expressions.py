@@ -13,6 +13,7 @@ from odmantic.query import QueryExpression, SortExpression
 
 from mongotic_adapters.columns import Column, column_of
 from mongotic_adapters.odmantic_internals import FieldProxy
+from mongotic_adapters.shown import shown
 
 from .exceptions import ArgumentError, ArgumentTypeError
 
@@ -96,7 +97,7 @@ def _combined(name: str, operator: str, criteria: tuple[Criterion, ...]) -> Quer
     for criterion in criteria:
         if isinstance(criterion, bool) or not isinstance(cast("object", criterion), Mapping):
             raise ArgumentTypeError(
-                f"{name}() takes conditions such as User.age > 18, or filter dicts, got {criterion!r}; "
+                f"{name}() takes conditions such as User.age > 18, or filter dicts, got {shown(criterion)}; "
                 "was an attribute of an instance compared instead of one of the class?"
             )
     return QueryExpression({operator: list(criteria)})
@@ -104,6 +105,6 @@ def _combined(name: str, operator: str, criteria: tuple[Criterion, ...]) -> Quer
 
 def _sorted(name: str, field: object, direction: Literal[-1, 1]) -> SortExpression:
     if not isinstance(field, FieldProxy):
-        raise ArgumentTypeError(f"{name}() takes a field of a model class, got {field!r}")
+        raise ArgumentTypeError(f"{name}() takes a field of a model class, got {shown(field)}")
     # A field's + gives the key it is stored under.
     return SortExpression({str(+field): direction})

@@ -16,6 +16,7 @@ from mongotic_adapters.commands import Read
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.odmantic_internals import FieldProxy, QueryExpression, SortExpression, is_model_class
 from mongotic_adapters.projection import Projection
+from mongotic_adapters.shown import shown
 
 from .exceptions import ArgumentTypeError
 from .select_statement import Select
@@ -135,6 +136,7 @@ def _expect_no_model(entities: Sequence[object]) -> None:
 
 def _no_column(entity: object) -> str:
     """Return the message for what is neither a model class nor a column, with what is meant perhaps."""
+    got = shown(entity)
     advice = "write select(User) for whole instances, or select(User.name, User.age) for columns of them"
     if isinstance(entity, (list, tuple)):
         advice = "write the columns without the brackets: select(User.name, User.age)"
@@ -144,4 +146,4 @@ def _no_column(entity: object) -> str:
         advice = "an order comes after it: select(User).order_by(...)"
     elif isinstance(entity, type) and issubclass(entity, EmbeddedModel):
         advice = "an embedded model is selected through the field that holds it: select(User.address)"
-    return f"select() takes a class derived from odmantic.Model, or columns of one, got {entity!r}; {advice}"
+    return f"select() takes a class derived from odmantic.Model, or columns of one, got {got}; {advice}"

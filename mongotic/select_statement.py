@@ -14,6 +14,7 @@ from typing_extensions import Self, TypedDict, Unpack
 from mongotic_adapters import compiler, distinct
 from mongotic_adapters.options import USUAL_QUERY, QueryOptions, changed_query
 from mongotic_adapters.projection import Projection
+from mongotic_adapters.shown import shown
 
 from .clauses import Filtered
 from .exceptions import ArgumentError, ArgumentTypeError
@@ -140,18 +141,18 @@ class Select(Filtered, Generic[R]):
             [name] if self.projection is None else [f"{name}.{reader.dotted}" for reader in self.projection.readers]
         )
         clauses = [f"select({', '.join(columns)})"]
-        clauses += [f"where({read.filter!r})"] if read.filter else []
+        clauses += [f"where({shown(read.filter)})"] if read.filter else []
         clauses += ["distinct()"] if self.once else []
         clauses += [f"order_by({dict(read.sort)!r})"] if read.sort else []
-        clauses += [f"limit({read.limit})"] if read.limit is not None else []
-        clauses += [f"offset({read.skip})"] if read.skip else []
-        clauses += [f"yield_per({self.batch})"] if self.batch is not None else []
+        clauses += [f"limit({shown(read.limit)})"] if read.limit is not None else []
+        clauses += [f"offset({shown(read.skip)})"] if read.skip else []
+        clauses += [f"yield_per({shown(self.batch)})"] if self.batch is not None else []
         return ".".join(clauses)
 
 
 def _amount(method: str, documents: object, *, least: int = 0) -> int:
     if isinstance(documents, bool) or not isinstance(documents, int):
-        raise ArgumentTypeError(f"{method}() takes a number of documents, got {documents!r}")
+        raise ArgumentTypeError(f"{method}() takes a number of documents, got {shown(documents)}")
     if documents < least:
-        raise ArgumentError(f"{method}() takes a number of documents from {least}, got {documents!r}")
+        raise ArgumentError(f"{method}() takes a number of documents from {least}, got {shown(documents)}")
     return documents

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, TypeVar, cast, overload
 
 from odmantic import Model
+from odmantic.session import SyncSession, SyncTransaction
 from typing_extensions import Self, TypeVarTuple, Unpack
 
 from mongotic_adapters import copies
@@ -23,18 +24,35 @@ from mongotic_adapters.flows import driving, executing, flushing, reading, trans
 from mongotic_adapters.loading import expect_model
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.port import Port
+from mongotic_adapters.shown import shown
+from mongotic_adapters.transactions import TransactionOptions, expect_options
 
 from . import result
 from .asking import row_query, scalar_query
-from .exceptions import ArgumentTypeError, InvalidRequestError, ResourceClosedError
+from .exceptions import (
+    ArgumentTypeError,
+    FlushError,
+    InvalidRequestError,
+    OperationalError,
+    PendingRollbackError,
+    ResourceClosedError,
+)
 from .result import Result, ScalarResult, SelectResult
 from .select_statement import Select
 from .settings import SessionOptions, Settings, settings
 from .statements import Delete, Insert, Update, delete
+from .transaction import Block, SessionTransaction
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+
+_AFTER_FAILURE = frozenset({"rollback", "settle", "close", "expunge", "expunge_all"})
+"""What may be asked of a session whose transaction has failed."""
+
+_AFTER_BLOCK = frozenset({"settle", "close"})
+"""What may be asked of a session in a block whose transaction has ended."""
 
 
 class SessionBase:
@@ -48,7 +66,14 @@ class SessionBase:
         kinds = [kind for kind in reversed(type(self).__mro__) if kind is not object]
         self._books.events = Dispatch(weakref.ref(self), kinds, awaits=awaits)
         self._closed = False
+        self._failed = False
         self._running: str | None = None
+        self._transaction: Block | None = None
+        self._block: Block | None = None
+        self._retry_commit_until = 0.0
+        if port.joins_transaction:
+            self._books.begin()
+        self._autobegin()
         self.info: dict[str, object] = dict(settings.info or {})
 
     # -- instances -----------------------------------------------------------------------------------------------
@@ -88,6 +113,8 @@ class SessionBase:
     def add_all(self, instances: Iterable[Model]) -> None:
         """Put several instances under the care of the session; see `add`."""
         with self._operation("add_all"):
+            if not isinstance(cast("object", instances), Iterable):
+                raise ArgumentTypeError(f"add_all() takes a list of instances, got {shown(instances)}")
             for instance in instances:
                 self._books.add(instance)
 
@@ -168,20 +195,117 @@ class SessionBase:
         with self._operation("delete"):
             self._books.delete(instance)
 
+    # -- transactions --------------------------------------------------------------------------------------------
+
+    def in_transaction(self) -> bool:
+        """Tell whether what is sent runs in a transaction: one that was begun, or the caller's the session is bound
+        to."""
+        return self._port.in_transaction
+
+    def begin_nested(self) -> None:
+        """MongoDB has no savepoints.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            "begin_nested(): MongoDB has no savepoints. Do what may fail in a transaction of its own, "
+            "with a session of its own, or check before you write"
+        )
+
+    def leave(self, block: Block) -> None:
+        """Note that the code of a block is over; for transactions, not for users."""
+        block.is_entered = False
+        if self._block is block:
+            self._block = None
+
+    def retry_commit_until(self, time: float) -> None:
+        """Let a commit of unknown outcome be asked for again until then; for `run_transaction`, not for users."""
+        self._retry_commit_until = time
+
+    def _begin(self, transaction: Block, options: TransactionOptions) -> None:
+        with self._operation("begin"):
+            expect_options("begin", options)
+            if self._port.joins_transaction:
+                raise InvalidRequestError(
+                    "begin(): this session works in a transaction of yours already; end that one, or bind a session to "
+                    "the engine"
+                )
+            if self._port.in_transaction and not (self._settings.autobegin and self._transaction is None):
+                raise InvalidRequestError("begin(): a transaction is under way; commit() or rollback() it first")
+            if self._port.in_transaction and self._port.has_open_transaction:
+                raise InvalidRequestError(
+                    "begin(): this session begins transactions by itself (autobegin=True), and one has sent something; "
+                    "commit() or rollback() it first"
+                )
+            self._port.begin(cast("TransactionOptions", {**self._settings.transaction, **options}))
+            if self._books.journal is None:
+                self._books.begin()
+            self._transaction = transaction
+
+    def _autobegin(self) -> None:
+        if self._settings.autobegin and not self._port.in_transaction:
+            self._port.begin(self._settings.transaction)
+            self._books.begin()
+
+    def _transaction_ended(self) -> None:
+        """Note that the transaction is committed or rolled back."""
+        self._failed = False
+        if self._transaction is not None:
+            self._transaction.is_active = False
+            self._block = self._transaction if self._transaction.is_entered else None
+            self._transaction = None
+        self._autobegin()
+
     def _undo(self) -> None:
         with self._operation("rollback"):
-            if self._port.in_foreign_transaction and self._books.has_flushed:
-                raise InvalidRequestError(
-                    "rollback(): changes were flushed into the transaction this session is bound to, and only its "
-                    "owner can undo them: abort() that transaction, and go on with a new session"
-                )
-            self._books.rollback()
+            transacting.undo(self._port, self._books)
+            self._transaction_ended()
+
+    def _note_failure(self, error: BaseException) -> None:
+        """See that what an error has made of the transaction is undone in memory at once."""
+        if not self._port.in_transaction or self._failed:
+            return
+        if isinstance(error, (FlushError, OperationalError)) or not isinstance(error, Exception):
+            self._failed = True
+            self._books.undo(values=True)
+            if self._port.joins_transaction:
+                self._books.begin(has_flushed=True)
+            else:
+                self._port.abandon()
 
     def _end(self) -> None:
-        if not self._closed:
-            with self._operation("close"):
-                self._books.release_all()
-                self._closed = True
+        with self._operation("close"):
+            if self._books.journal is not None and not self._port.joins_transaction:
+                self._books.undo(values=True)
+            self._books.release_all()
+            self._closed = True
+            if self._transaction is not None:
+                self._transaction.is_active = False
+
+    @property
+    def _autoflushes(self) -> bool:
+        chosen = self._settings.autoflush
+        return self._port.in_transaction if chosen is None else chosen
+
+    async def _commit(self) -> None:
+        await transacting.commit(
+            self._port,
+            self._books,
+            atomic=self._settings.atomic,
+            expire=self._settings.expire_on_commit,
+            retry_until=self._retry_commit_until,
+        )
+
+    async def _prepared(self, flow: Coroutine[object, None, T], *, query: bool) -> T:
+        """Run a flow once the session is ready for it."""
+        try:
+            await self._port.ready()
+            if query and self._autoflushes:
+                await flushing.flush(self._port, self._books)
+            return await flow
+        finally:
+            flow.close()
 
     def __contains__(self, instance: object) -> bool:
         return instance in self._books
@@ -209,14 +333,20 @@ class SessionBase:
 
     async def guarded(self, stream: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """Yield what a stream of this session yields; for its results, not for users."""
+        first = True
         try:
             while True:
                 with self._operation("iteration"):
                     try:
-                        item = await anext(stream)
+                        item = await (self._prepared(_next(stream), query=True) if first else anext(stream))
                     except StopAsyncIteration:
                         return
+                    except BaseException as error:
+                        self._note_failure(error)
+                        raise
+                first = False
                 yield item
+                del item
         finally:
             await stream.aclose()
 
@@ -225,6 +355,15 @@ class SessionBase:
         """Refuse what is asked of a closed session, or while another operation of the same session is under way."""
         if self._closed:
             raise ResourceClosedError(f"{name}(): the session is closed; open a new one")
+        if self._failed and name not in _AFTER_FAILURE:
+            raise PendingRollbackError(
+                f"{name}(): the transaction has failed, and what it did is undone; rollback() the session first, or "
+                "leave the block of begin()"
+            )
+        if self._block is not None and name not in _AFTER_BLOCK:
+            raise InvalidRequestError(
+                f"{name}(): the transaction of this begin() block has ended; leave the block first"
+            )
         if self._running is not None:
             raise InvalidRequestError(
                 f"{name}(): {self._running}() of this session is still under way; use one session per task or thread"
@@ -247,13 +386,44 @@ class Session(SessionBase):
         ArgumentTypeError: *bind* is something else, an engine or client for asyncio, say; or an option is unknown.
         ArgumentError: an option's value is out of range.
 
-    No transaction stays open between calls: `flush`, `commit` and `execute` write at once.  A session serves one
-    thread at a time.
+    Without `begin`, no transaction stays open between calls: `flush`, `commit` and `execute` write at once.  A session
+    serves one thread at a time.
     """
 
     def __init__(self, bind: SyncBind, **options: Unpack[SessionOptions]) -> None:
         chosen = settings("Session", options)
-        super().__init__(BlockingPort(bind, chosen.database, chosen.writes), chosen, awaits=False)
+        super().__init__(BlockingPort(bind, chosen.bind), chosen, awaits=False)
+
+    # -- transactions --------------------------------------------------------------------------------------------
+
+    def begin(self, **options: Unpack[TransactionOptions]) -> SessionTransaction:
+        """Begin a transaction: what follows is invisible to others until `commit`, and undone by `rollback`, on the
+        objects too.
+
+        Use it as a block, which commits at its end, and rolls back when an exception leaves it:
+        `with session.begin(): ...`.  Nothing is sent before the first command.
+
+        Arguments:
+            **options: see `mongotic_adapters.transactions.TransactionOptions`.
+
+        Raises:
+            InvalidRequestError: a transaction is under way; or, by the first command, the server has none.
+            ArgumentError: an option is unknown or has the wrong value.
+        """
+        transaction = SessionTransaction(self)
+        self._begin(transaction, options)
+        return transaction
+
+    @property
+    def odmantic(self) -> SyncSession | SyncTransaction:
+        """The ODMantic session or transaction that this session works in: `engine.find(User, session=session.odmantic)`
+        reads and writes along with it.  Outside a transaction a plain one is opened, and kept until `close`.
+
+        Raises:
+            ResourceClosedError: the session is closed.
+        """
+        with self._operation("odmantic"):
+            return cast("SyncSession | SyncTransaction", self._port.odmantic)
 
     # -- queries -------------------------------------------------------------------------------------------------
 
@@ -351,16 +521,31 @@ class Session(SessionBase):
             StaleDataError: a changed document was deleted meanwhile; it was not created again.
             FlushError: the driver or the server failed; `written` and `pending` tell how far it went.
         """
-        self.run(flushing.flush(self._port, self._books))
+        self._do(flushing.flush(self._port, self._books))
 
     def commit(self) -> None:
-        """Write every unwritten change and make it final; see `flush` for what is sent and raised."""
-        self.run(flushing.commit(self._port, self._books, expire=self._settings.expire_on_commit))
+        """Write every unwritten change and make it final; see `flush` for what is sent and raised.
+
+        In a transaction that was begun, this ends it: one `commitTransaction` command.  Otherwise what is written takes
+        effect as a whole: several commands are sent in a transaction of their own, where the deployment has them (see
+        `atomic` in `mongotic.settings.SessionOptions`), and after an error everything is as it was before.
+
+        Raises:
+            PendingRollbackError: the transaction has failed before.
+            OperationalError: the commit itself failed; `outcome_unknown` tells if it may have been done all the same.
+        """
+        self._do(self._commit())
+        self._transaction_ended()
 
     def rollback(self) -> None:
-        """Undo every change that was not flushed, on the objects too; what was flushed stays.  Nothing is sent."""
+        """Undo what is not committed, on the objects too.
+
+        In a transaction: all that was done since it began, in the database as well (`abortTransaction`); instances show
+        the values they had then, new ones are new again.  Outside of one: what was not flushed; nothing is sent.
+        """
         self._undo()
-        self.run(transacting.after_rollback(self._books))
+        with self._operation("settle"):
+            driving.run(transacting.after_rollback(self._port, self._books))
 
     def clear_collection(self, model: type[Model]) -> Result:
         """Remove every document of a model at once: one `delete` command, as `execute(delete(model))` sends it.
@@ -385,11 +570,14 @@ class Session(SessionBase):
             NotFound: its document is gone.
             OperationalError: the driver or the server failed.
         """
-        self.run(reading.refresh(self._port, self._books, instance, names))
+        self._do(reading.refresh(self._port, self._books, instance, names))
 
     def close(self) -> None:
-        """End the session: unwritten changes are dropped, its instances are detached.  Closing twice does nothing."""
-        self._end()
+        """End the session: unwritten changes are dropped, a transaction is rolled back, its instances are detached.
+        Closing twice does nothing."""
+        if not self._closed:
+            self._end()
+            driving.run(self._port.close())
 
     def __enter__(self) -> Self:
         return self
@@ -402,10 +590,16 @@ class Session(SessionBase):
     # -- for the results -----------------------------------------------------------------------------------------
 
     def run(self, flow: Coroutine[object, None, T]) -> T:
-        """Run a flow of this session; for its results, not for users."""
+        """Run a query of this session; for its results, not for users."""
+        return self._do(flow, query=True)
+
+    def _do(self, flow: Coroutine[object, None, T], *, query: bool = False) -> T:
         try:
             with self._operation(operation_name(flow)):
-                return driving.run(flow)
+                return driving.run(self._prepared(flow, query=query))
+        except BaseException as error:
+            self._note_failure(error)
+            raise
         finally:
             flow.close()
 
@@ -431,7 +625,7 @@ class sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users 
     def __init__(self, bind: SyncBind, **options: Unpack[SessionOptions]) -> None:
         # A bind or an option that does not fit is reported here, not at the first request served.
         chosen = settings("sessionmaker", options)
-        BlockingPort(bind, chosen.database, chosen.writes)
+        BlockingPort(bind, chosen.bind)
         self._bind: SyncBind = bind
         self._options = options
 
@@ -441,11 +635,26 @@ class sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users 
         session.made_by(self)
         return session
 
+    @contextmanager
+    def begin(self, **options: Unpack[TransactionOptions]) -> Generator[Session]:
+        """Open a session with a transaction, for a block: `with Session.begin() as session: ...` commits at its end,
+        rolls back when an exception leaves it, and closes the session.
+
+        Arguments:
+            **options: as of `Session.begin`.
+        """
+        with self() as session, session.begin(**options):
+            yield session
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self._bind).__name__})"
 
 
-_CALLED = {"perform": "execute"}
+async def _next(stream: AsyncGenerator[T, None]) -> T:
+    return await anext(stream)
+
+
+_CALLED = {"perform": "execute", "_commit": "commit", "after_rollback": "rollback"}
 
 
 def operation_name(flow: Coroutine[object, None, object]) -> str:
@@ -465,5 +674,5 @@ async def perform(session: SessionBase, statement: object) -> Result:
     if isinstance(statement, Delete):
         return result.deleted(await executing.delete(port, books, statement.command, statement.options))
     raise ArgumentTypeError(
-        f"execute() takes a statement made by select(), insert(), update() or delete(), got {statement!r}"
+        f"execute() takes a statement made by select(), insert(), update() or delete(), got {shown(statement)}"
     )

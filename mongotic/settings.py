@@ -6,18 +6,20 @@ Read by `mongotic.session` and `mongotic.asyncio.session`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias, cast, get_args
+from dataclasses import dataclass, field
+from typing import Any, cast, get_args
 
-from typing_extensions import TypedDict
+from mongotic_adapters.binding import BindOptions
+from mongotic_adapters.flows.transacting import Atomic
+from mongotic_adapters.overrides import Writes
+from mongotic_adapters.transactions import TransactionOptions, expect_options
 
 from .exceptions import ArgumentError, ArgumentTypeError
 
-Writes: TypeAlias = Literal["auto", "bulk", "engine"]
 
-
-class SessionOptions(TypedDict, total=False):
-    """The keyword arguments of sessions and of their makers."""
+class SessionOptions(TransactionOptions, total=False):
+    """The keyword arguments of sessions and of their makers; those of `TransactionOptions` hold for every transaction
+    that is begun without its own."""
 
     database: str | None
     """The database's name, for a client whose connection string names none."""
@@ -27,6 +29,15 @@ class SessionOptions(TypedDict, total=False):
     """How many instances are held that nobody else holds and nobody changed; None for all the session has met."""
     expire_on_commit: bool
     """After `commit` every instance counts as expired: the next query or `get` reads it again."""
+    autobegin: bool
+    """Everything runs in a transaction, and `commit` and `rollback` begin the next one."""
+    atomic: Atomic
+    """Whether `commit` outside a transaction makes one for what it writes: `"auto"` where that takes more than one
+    command and the deployment has transactions; True for more than one document, always; False never."""
+    autoflush: bool | None
+    """Whether queries are preceded by a `flush`; None: inside transactions."""
+    causal_consistency: bool
+    """Whether every read sees what the session wrote before, wherever it is sent."""
     writes: Writes
     """Whether instances are written by bulk writes, or one by one by the engine's own `save` and `delete`: `"auto"`
     does so where the engine's class overrides them."""
@@ -40,7 +51,17 @@ class Settings:
     info: Mapping[str, object] | None = None
     cache_size: int | None = None
     expire_on_commit: bool = False
+    autobegin: bool = False
+    atomic: Atomic = "auto"
+    autoflush: bool | None = None
+    causal_consistency: bool = False
     writes: Writes = "auto"
+    transaction: TransactionOptions = field(default_factory=lambda: TransactionOptions())
+
+    @property
+    def bind(self) -> BindOptions:
+        """How what the session is bound to is used."""
+        return BindOptions(self.database, self.writes, self.causal_consistency)
 
 
 def settings(where: str, options: SessionOptions) -> Settings:
@@ -54,24 +75,32 @@ def settings(where: str, options: SessionOptions) -> Settings:
         ArgumentTypeError: there is no option of that name, or its value has the wrong type.
         ArgumentError: a value is out of range.
     """
-    known = [field.name for field in fields(Settings)]
-    for name in options:
-        if name not in known:
-            raise ArgumentTypeError(f"{where}() takes no {name!r}; it takes {', '.join(known)}")
     given = cast("Mapping[str, object]", options)
+    own = [name for name in SessionOptions.__annotations__ if name not in TransactionOptions.__annotations__]
+    for name in given:
+        if name not in SessionOptions.__annotations__:
+            raise ArgumentTypeError(
+                f"{where}() takes no {name!r}; it takes {', '.join(SessionOptions.__annotations__)}"
+            )
+    transaction = cast("TransactionOptions", {name: value for name, value in given.items() if name not in own})
+    expect_options(where, transaction)
     size = given.get("cache_size")
     if size is not None and (isinstance(size, bool) or not isinstance(size, int)):
         raise ArgumentTypeError(f"{where}(cache_size=...) takes a number of instances or None, got {size!r}")
     if isinstance(size, int) and size < 0:
         raise ArgumentError(f"{where}(cache_size=...) takes a number from 0, got {size!r}")
-    for name in ("expire_on_commit",):
+    for name in ("expire_on_commit", "autobegin", "causal_consistency", "autoflush"):
         value = given.get(name, False)
-        if not isinstance(value, bool):
+        if not isinstance(value, bool) and not (name == "autoflush" and value is None):
             raise ArgumentTypeError(f"{where}({name}=...) takes True or False, got {value!r}")
+    atomic = given.get("atomic", "auto")
+    if atomic != "auto" and not isinstance(atomic, bool):
+        raise ArgumentError(f'{where}(atomic=...) takes "auto", True or False, got {atomic!r}')
     writes = given.get("writes", "auto")
     if writes not in get_args(Writes):
         raise ArgumentError(f'{where}(writes=...) takes "auto", "bulk" or "engine", got {writes!r}')
     info = given.get("info")
     if info is not None and not isinstance(info, Mapping):
         raise ArgumentTypeError(f"{where}(info=...) takes a mapping, got {info!r}")
-    return Settings(**options)
+    mine = {name: value for name, value in given.items() if name in own}
+    return Settings(**cast("Any", mine), transaction=transaction)

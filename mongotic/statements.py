@@ -22,6 +22,7 @@ from mongotic_adapters.flows.executing import NewDocument
 from mongotic_adapters.mapping import Mapping as Mapped
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.options import USUAL_WRITE, Synchronize, WriteOptions, changed_write
+from mongotic_adapters.shown import shown
 
 from .clauses import Filtered
 from .exceptions import ArgumentError, ArgumentTypeError
@@ -86,12 +87,18 @@ class Insert(Generic[M]):
             return NewDocument(row)
         if not isinstance(row, Mapping):
             raise self._no_row(row)
-        fields, has_key = compiler.arguments(mapping, cast("AnyValues", row))
-        return NewDocument(mapping.document_model(**fields), fresh_key=not has_key)
+        given = cast("AnyValues", row)
+        fields, has_key = compiler.arguments(mapping, given)
+        try:
+            instance = mapping.document_model(**fields)
+        except TypeError as error:  # of ODMantic's own validators: bytes that are no ObjectId
+            where = f"insert({mapping.name}).values()"
+            raise ArgumentTypeError(f"{where}: {shown(given)} makes no {mapping.name}: {error}") from error
+        return NewDocument(instance, fresh_key=not has_key)
 
     def _no_row(self, row: object) -> ArgumentTypeError:
         name = self.mapping.name
-        return ArgumentTypeError(f"insert({name}).values() takes dicts and {name} instances, got {row!r}")
+        return ArgumentTypeError(f"insert({name}).values() takes dicts and {name} instances, got {shown(row)}")
 
     def __repr__(self) -> str:
         return f"insert({self.mapping.name}).values(<{len(self.given or ())} rows>)"
@@ -149,14 +156,14 @@ class Update(Synchronized, Generic[M]):
         """
         where = f"update({self.command.mapping.name}).values()"
         if changes is not None and not isinstance(cast("object", changes), Mapping):
-            raise ArgumentTypeError(f"{where} takes a dict of new values, or keywords, got {changes!r}")
+            raise ArgumentTypeError(f"{where} takes a dict of new values, or keywords, got {shown(changes)}")
         every: dict[Any, object] = {**cast("Mapping[Any, object]", changes or {}), **values}
         if not every:
             raise ArgumentError(f"{where} has nothing to set")
         return replace(self, assigned={**self.assigned, **compiler.assignments(self.command.mapping, every)})
 
     def __repr__(self) -> str:
-        return f"update({self.command.mapping.name}).where({self.command.filter!r}).values({self.assigned!r})"
+        return f"update({self.command.mapping.name}).where({shown(self.command.filter)}).values({shown(self.assigned)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -164,7 +171,7 @@ class Delete(Synchronized, Generic[M]):
     """Removes every document that fits, beside the unit of work.  Made by `delete`."""
 
     def __repr__(self) -> str:
-        return f"delete({self.command.mapping.name}).where({self.command.filter!r})"
+        return f"delete({self.command.mapping.name}).where({shown(self.command.filter)})"
 
 
 def insert(model: type[M]) -> Insert[M]:

@@ -6,6 +6,7 @@ session: one body says what both must do.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ from mongotic.asyncio import AsyncSession, async_sessionmaker
 from mongotic.asyncio.session import Done
 from mongotic.result import ScalarResult, SelectResult
 from mongotic.testing import EmbeddedMongo
+from mongotic.transaction import SessionTransaction
 
 Document: TypeAlias = dict[str, Any]  # what the raw driver gives; tests compare it with literals
 SessionMaker: TypeAlias = Callable[[], AsyncSession]
@@ -56,7 +58,10 @@ def server_uri() -> Iterator[str]:
 class CommandLog(CommandListener):
     """The data commands a client has sent, in order."""
 
-    NAMES = frozenset({"find", "aggregate", "insert", "update", "delete", "count", "distinct", "findAndModify"})
+    NAMES = frozenset(
+        {"find", "aggregate", "insert", "update", "delete", "count", "distinct", "findAndModify"}
+        | {"commitTransaction", "abortTransaction"}
+    )
 
     def __init__(self) -> None:
         self.sent: list[Document] = []
@@ -161,10 +166,30 @@ class AwaitedResult:
             yield item
 
 
+class AwaitedBlock:
+    """A blocking transaction whose methods are awaited."""
+
+    def __init__(self, inner: SessionTransaction) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> object:
+        attribute = getattr(self._inner, name)
+        return awaited(attribute) if name in {"commit", "rollback"} else attribute
+
+    async def __aenter__(self) -> Self:
+        self._inner.__enter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._inner.__exit__(kind, error, trace)
+
+
 class AwaitedSession:
     """A blocking session whose methods are awaited where those of `AsyncSession` are."""
 
-    AWAITED = frozenset({"close", "commit", "flush", "get", "refresh", "scalar"})
+    AWAITED = frozenset({"clear_collection", "close", "commit", "flush", "get", "get_one", "refresh", "scalar"})
     AT_ONCE = frozenset({"delete", "rollback"})  # these act when called, and may be awaited
 
     def __init__(self, inner: Session) -> None:
@@ -182,6 +207,9 @@ class AwaitedSession:
     def __iter__(self) -> Iterator[object]:
         return iter(self._inner)
 
+    def begin(self, **options: Any) -> AwaitedBlock:
+        return AwaitedBlock(self._inner.begin(**options))
+
     def scalars(self, statement: Any) -> AwaitedResult:  # of every kind of query
         return AwaitedResult(self._inner.scalars(statement))
 
@@ -197,6 +225,11 @@ class AwaitedSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._inner.__exit__(kind, error, trace)
+
+
+async def maybe_awaited(call: Any) -> Any:  # of engines and drivers of either kind
+    """Return what a call gives, awaited if it is to be."""
+    return await call if inspect.isawaitable(call) else call
 
 
 def awaited(method: Callable[..., object]) -> Callable[..., object]:
@@ -232,11 +265,15 @@ class Backend:
 
     def maker(self, bind: Any = None, **options: Any) -> SessionMaker:
         """Return a maker of awaited sessions, bound to the engine unless told otherwise."""
-        bind = self.engine if bind is None else bind
-        if self.name != "sync":
-            return async_sessionmaker(bind, **options)
-        make = sessionmaker(bind, **options)
+        make = self.real_maker(bind, **options)
+        if isinstance(make, async_sessionmaker):
+            return make
         return lambda: cast("AsyncSession", AwaitedSession(make()))
+
+    def real_maker(self, bind: Any = None, **options: Any) -> sessionmaker | async_sessionmaker:
+        """Return a maker of sessions as they are."""
+        bind = self.engine if bind is None else bind
+        return sessionmaker(bind, **options) if self.name == "sync" else async_sessionmaker(bind, **options)
 
 
 @pytest.fixture(params=["sync", "motor", "pymongo"])

@@ -21,12 +21,13 @@ from pymongo import AsyncMongoClient
 from typing_extensions import Self
 
 from . import driver_calls
-from .binding import bind_client, bind_engine, refused
+from .binding import BindOptions, bind_client, bind_engine, refused
 from .commands import Batch, Read, WriteReport
 from .driver_errors import decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
-from .overrides import Overrides, Writes, as_records, counted, expect_no_find, whole_documents
+from .overrides import Overrides, as_records, counted, expect_no_find, whole_documents
+from .port_transactions import Transacting
 from .pymongo_async import AIOEngine as PyMongoEngine
 from .records import Record, split
 from .snapshot import Codec
@@ -61,35 +62,31 @@ class DocumentCursor(Protocol):
     async def close(self) -> None: ...
 
 
-class AwaitingPort:
+class AwaitingPort(Transacting):
     """One session's way to the database; see `port.Port` for what each method does.
 
     Arguments:
         bind: the engine or client.
-        database: the database's name, for a client.
-        writes: whether instances are written by the engine's own methods.
+        choices: how it is used.
 
     Raises:
         ArgumentTypeError: *bind* is something else.
     """
 
-    def __init__(self, bind: object, database: str | None, writes: Writes = "auto") -> None:
+    def __init__(self, bind: object, choices: BindOptions) -> None:
+        super().__init__()
         if isinstance(bind, AIOEngine):
-            self.binding = bind_engine(bind, database, writes)
+            self.binding = bind_engine(bind, choices)
         elif isinstance(bind, (AIOSession, AIOTransaction)):
-            self.binding = bind_engine(bind.engine, database, writes, bind)
+            self.binding = bind_engine(bind.engine, choices, bind)
         elif isinstance(bind, AsyncMongoClient):
             asyncio_client = cast("AsyncMongoClient[Document]", bind)
-            self.binding = bind_client(asyncio_client, partial(PyMongoEngine, asyncio_client), database, writes)
+            self.binding = bind_client(asyncio_client, partial(PyMongoEngine, asyncio_client), choices)
         elif isinstance(bind, AsyncIOMotorClient):
             motor_client = cast("AsyncIOMotorClient[Document]", bind)
-            self.binding = bind_client(motor_client, partial(AIOEngine, motor_client), database, writes)
+            self.binding = bind_client(motor_client, partial(AIOEngine, motor_client), choices)
         else:
             raise refused("AsyncSession", bind, FITS)
-
-    @property
-    def in_foreign_transaction(self) -> bool:
-        return self.binding.in_foreign_transaction
 
     def codec(self, mapping: Mapping) -> Codec:
         return self.binding.collection(mapping).codec_options
@@ -179,6 +176,14 @@ class AwaitingPort:
             except DocumentNotFoundError:
                 return False
         return True
+
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def _done(self, call: object) -> tuple[object, BaseException | None]:
+        if not inspect.isawaitable(call):
+            return call, None
+        return await _to_its_end(cast("Awaitable[object]", call))
 
     async def _found(self, custom: Overrides, read: Read) -> list[Record]:
         action = f"find on {read.mapping.collection!r}"

@@ -7,6 +7,7 @@ a database of any attribute it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 from odmantic import AIOEngine, SyncEngine
@@ -19,9 +20,25 @@ from .errors import ArgumentError, ArgumentTypeError, InvalidRequestError
 from .mapping import Mapping
 from .overrides import Overrides, Writes, overrides
 from .port import database_name
+from .transactions import OwnSession, OwnTransaction, TransactionOptions
 
 Engine = SyncEngine | AIOEngine
 OpenSession = SyncSession | SyncTransaction | AIOSession | AIOTransaction
+
+
+@dataclass(frozen=True)
+class BindOptions:
+    """How a session uses what it is bound to.
+
+    Attributes:
+        database: the database's name, for a client.
+        writes: whether instances are written by the engine's own methods.
+        causal: every read sees what the session wrote before, wherever it is sent.
+    """
+
+    database: str | None = None
+    writes: Writes = "auto"
+    causal: bool = False
 
 
 class Binding:
@@ -36,14 +53,18 @@ class Binding:
         client: object,
         make_engine: Callable[[str], Engine],
         database: str | None = None,
-        writes: Writes = "auto",
+        choices: BindOptions | None = None,
         joined: OpenSession | None = None,
     ) -> None:
+        chosen = BindOptions() if choices is None else choices
         self._client = client
         self._make_engine = make_engine
         self._database = database
-        self._writes: Writes = writes
+        self._writes: Writes = chosen.writes
+        self._causal = chosen.causal
         self.joined = joined
+        self.transaction: OwnTransaction | None = None
+        self._own_session: OwnSession | None = None
         self._overrides: dict[Mapping, Overrides | None] = {}
         self._collections: dict[Mapping, Collection] = {}
 
@@ -78,9 +99,45 @@ class Binding:
         return self._overrides[mapping]
 
     @property
-    def in_foreign_transaction(self) -> bool:
-        """Whether writes go into a transaction that the caller ends."""
-        return isinstance(self.joined, (SyncTransaction, AIOTransaction))
+    def joined_transaction(self) -> SyncTransaction | AIOTransaction | None:
+        """The transaction that writes go into and that the caller ends."""
+        return self.joined if isinstance(self.joined, (SyncTransaction, AIOTransaction)) else None
+
+    def begin(self, options: TransactionOptions) -> None:
+        """Let what follows run in a transaction of its own, or in one of the caller's session.  Nothing is sent."""
+        joined = self.joined
+        if not isinstance(joined, (SyncSession, AIOSession)):
+            self.transaction = OwnTransaction(lambda: self._new_session(options, causal=self._causal), is_owner=True)
+        elif any(value is not None for value in options.values()):
+            raise InvalidRequestError(
+                f"begin(): this session works in a {type(joined).__name__} of yours, whose own transaction options "
+                "hold; leave the options out"
+            )
+        else:
+            self.transaction = OwnTransaction(lambda: joined, is_owner=False)
+
+    def open_session(self) -> OwnSession:
+        """Let everything outside of transactions run in one driver session, until `give_up_session`.  Nothing is
+        sent."""
+        if self._own_session is None:
+            self._own_session = self._new_session({}, causal=self._causal)
+        return self._own_session
+
+    def give_up_session(self) -> OwnSession | None:
+        """Return the session that was opened, to be ended."""
+        given, self._own_session = self._own_session, None
+        return given
+
+    @property
+    def odmantic(self) -> OpenSession:
+        """The ODMantic session or transaction that commands run in; a plain session is opened if there is none."""
+        if self.transaction is not None:
+            return self.transaction.odmantic
+        return self.open_session().odmantic if self.joined is None else self.joined
+
+    def _new_session(self, options: TransactionOptions, *, causal: bool) -> OwnSession:
+        engine = self._make_engine(self._database or self._default_database() or "test")
+        return OwnSession(engine, self._client, options, causal=causal)
 
     def driver_session(self) -> object:
         """Return the driver's session to send commands in, None for none in particular.
@@ -88,8 +145,10 @@ class Binding:
         Raises:
             InvalidRequestError: the caller's session or transaction is not open.
         """
+        if self.transaction is not None:
+            return self.transaction.driver_session()
         if self.joined is None:
-            return None
+            return self.open_session().driver if self._causal or self._own_session is not None else None
         try:
             return cast("Any", self.joined).get_driver_session()
         except RuntimeError as error:
@@ -98,6 +157,11 @@ class Binding:
                 f"the {kind} this session is bound to is not open ({error}); start it first, and end it last"
             ) from error
 
+    @property
+    def client(self) -> object:
+        """The client that everything goes through."""
+        return self._client
+
     def _default_database(self) -> str | None:
         try:
             return str(cast("Any", self._client).get_default_database().name)
@@ -105,35 +169,35 @@ class Binding:
             return None
 
 
-def bind_engine(engine: Engine, database: str | None, writes: Writes, joined: OpenSession | None = None) -> Binding:
+def bind_engine(engine: Engine, choices: BindOptions, joined: OpenSession | None = None) -> Binding:
     """Return the binding to an engine, and to the session of the caller's it is part of.
 
     Raises:
         ArgumentError: another database than the engine's was given as `database=`.
     """
     own = engine.database_name
-    if wanted_database(database) not in (None, own):
+    database = wanted_database(choices.database)
+    if database not in (None, own):
         raise ArgumentError(
             f"database={database!r} differs from the engine's database {own!r}; leave it out, or make an "
             "engine for the other database"
         )
-    return Binding(odm.client(engine), lambda name: odm.on_database(engine, name), own, writes, joined)
+    return Binding(odm.client(engine), lambda name: odm.on_database(engine, name), own, choices, joined)
 
 
-def bind_client(client: object, make_engine: Callable[[str], Engine], database: str | None, writes: Writes) -> Binding:
+def bind_client(client: object, make_engine: Callable[[str], Engine], choices: BindOptions) -> Binding:
     """Return the binding to a client.
 
     Arguments:
         client: the client.
         make_engine: makes an engine on a database of it.
-        database: the database's name; None leaves it to the models and the connection string.
-        writes: whether instances are written by the engine's own methods.
+        choices: how it is used; without a database's name, that is left to the models and the connection string.
 
     Raises:
         ArgumentTypeError: *database* is no string.
         ArgumentError: it is empty.
     """
-    return Binding(client, make_engine, wanted_database(database), writes)
+    return Binding(client, make_engine, wanted_database(choices.database), choices)
 
 
 def refused(session: str, bind: object, fits: str) -> ArgumentTypeError:

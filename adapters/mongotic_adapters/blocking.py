@@ -5,6 +5,7 @@ Made by the facade's `Session`; driven by `flows.driving.run`.  Its methods are 
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Any, Protocol, TypeAlias, cast
@@ -17,12 +18,13 @@ from pymongo import MongoClient
 from typing_extensions import Self
 
 from . import driver_calls
-from .binding import bind_client, bind_engine, refused
+from .binding import BindOptions, bind_client, bind_engine, refused
 from .commands import Batch, Read, WriteReport
 from .driver_errors import decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
-from .overrides import Overrides, Writes, as_records, counted, expect_no_find, whole_documents
+from .overrides import Overrides, as_records, counted, expect_no_find, whole_documents
+from .port_transactions import Transacting
 from .records import Record, split
 from .snapshot import Codec
 
@@ -50,32 +52,28 @@ class DocumentCursor(Protocol):
     def close(self) -> None: ...
 
 
-class BlockingPort:
+class BlockingPort(Transacting):
     """One session's way to the database; see `port.Port` for what each method does.
 
     Arguments:
         bind: the engine or client.
-        database: the database's name, for a client.
-        writes: whether instances are written by the engine's own methods.
+        choices: how it is used.
 
     Raises:
         ArgumentTypeError: *bind* is something else.
     """
 
-    def __init__(self, bind: object, database: str | None, writes: Writes = "auto") -> None:
+    def __init__(self, bind: object, choices: BindOptions) -> None:
+        super().__init__()
         if isinstance(bind, SyncEngine):
-            self.binding = bind_engine(bind, database, writes)
+            self.binding = bind_engine(bind, choices)
         elif isinstance(bind, (SyncSession, SyncTransaction)):
-            self.binding = bind_engine(bind.engine, database, writes, bind)
+            self.binding = bind_engine(bind.engine, choices, bind)
         elif isinstance(bind, MongoClient):
             client = cast("MongoClient[Document]", bind)
-            self.binding = bind_client(client, lambda name: SyncEngine(client, name), database, writes)
+            self.binding = bind_client(client, lambda name: SyncEngine(client, name), choices)
         else:
             raise refused("Session", bind, FITS)
-
-    @property
-    def in_foreign_transaction(self) -> bool:
-        return self.binding.in_foreign_transaction
 
     def codec(self, mapping: Mapping) -> Codec:
         return self.binding.collection(mapping).codec_options
@@ -164,6 +162,12 @@ class BlockingPort:
             except DocumentNotFoundError:
                 return False
         return True
+
+    async def pause(self, seconds: float) -> None:
+        time.sleep(seconds)  # noqa: ASYNC251  # this port never suspends
+
+    async def _done(self, call: object) -> tuple[object, BaseException | None]:
+        return call, None
 
     async def _found(self, custom: Overrides, read: Read) -> list[Record]:
         action = f"find on {read.mapping.collection!r}"

@@ -11,6 +11,7 @@ from odmantic import AIOEngine, Model, SyncEngine
 from pymongo import AsyncMongoClient, MongoClient
 
 from .awaiting import AsyncBind, AwaitingPort
+from .binding import BindOptions
 from .blocking import BlockingPort, SyncBind
 from .driver_errors import translated
 from .errors import ArgumentError
@@ -52,7 +53,7 @@ def create_indexes(engine: SyncBind, *models: type[Model], database: str | None 
         ArgumentError: there is no model.
         OperationalError: the server refused; an index of that name with other keys exists, say.
     """
-    binding = BlockingPort(engine, database).binding
+    binding = BlockingPort(engine, BindOptions(database)).binding
     for mapping in _mappings("create_indexes", models):
         with translated(f"createIndexes on {mapping.collection!r}"):
             own_engine = binding.engine(mapping)
@@ -62,7 +63,7 @@ def create_indexes(engine: SyncBind, *models: type[Model], database: str | None 
 
 async def create_async_indexes(engine: AsyncBind, *models: type[Model], database: str | None = None) -> None:
     """Create the indexes that models declare; see `mongotic.create_indexes`."""
-    binding = AwaitingPort(engine, database).binding
+    binding = AwaitingPort(engine, BindOptions(database)).binding
     for mapping in _mappings("create_async_indexes", models):
         with translated(f"createIndexes on {mapping.collection!r}"):
             own_engine = binding.engine(mapping)

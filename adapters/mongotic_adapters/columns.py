@@ -33,6 +33,7 @@ from .encoding import Document, encode_operand
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Shape, class_mapping, mapping_of
 from .mapping import Mapping as Mapped
+from .shown import shown
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -209,7 +210,7 @@ class Column(_Proxy, Generic[T]):
     def contains(self: Column[Whole], part: object) -> Expression:
         """Fit texts that contain *part* literally (`$regex`), or lists that have it as an element (`$eq`)."""
         if _is_list(self.type_):
-            return _condition(self, "$eq", encode_operand(part))
+            return _condition(self, "$eq", encode_operand(part, self.field_))
         return _matched(self, re.escape(_text(self, "contains", part)), "s")
 
     def startswith(self: Column[Text], part: str) -> Expression:
@@ -247,7 +248,9 @@ class Column(_Proxy, Generic[T]):
         try:
             return Expression(self.mapping_, {self.key_: re.compile(pattern)})
         except (re.error, TypeError) as error:
-            raise ArgumentError(f"{_named(self)}.match(): {pattern!r} is no regular expression: {error}") from error
+            raise ArgumentError(
+                f"{_named(self)}.match(): {shown(pattern)} is no regular expression: {error}"
+            ) from error
 
     def __bool__(self) -> NoReturn:
         raise ArgumentTypeError(
@@ -279,7 +282,7 @@ def column_of(attribute: object) -> Column[Any]:
     if isinstance(attribute, Column):
         return cast("Column[Any]", attribute)  # type: ignore[redundant-cast]  # not to pyright
     if not isinstance(attribute, odm.FieldProxy):
-        raise ArgumentTypeError(f"expected a field of a model class, User.name say, got {attribute!r}")
+        raise ArgumentTypeError(f"expected a field of a model class, User.name say, got {shown(attribute)}")
     path = odm.proxy_path(attribute)
     mapping = mapping_of(odm.owner_of(path[0]))
     column = top_level(mapping, next(field for field in mapping.fields.values() if field.source is path[0]))
@@ -356,18 +359,19 @@ def operand_of(column: Column[Any], value: object) -> object:
         if not bson.ObjectId.is_valid(value):
             raise ArgumentError(f"{_named(column)} holds ObjectIds, and {value!r} is none (24 hexadecimal digits)")
         return bson.ObjectId(value)
-    return encode_operand(value)
+    return encode_operand(value, column.field_)
 
 
 def _several(column: Column[Any], method: str, values: object) -> list[object]:
     if isinstance(values, (str, bytes, Mapping, BaseModel)) or not isinstance(values, Iterable):
-        raise ArgumentTypeError(f"{_named(column)}.{method}() takes a list of values, got {values!r}")
+        got = cast("object", values)  # type: ignore[redundant-cast]  # not to pyright
+        raise ArgumentTypeError(f"{_named(column)}.{method}() takes a list of values, got {shown(got)}")
     return [operand_of(column, value) for value in cast("Iterable[object]", values)]
 
 
 def _text(column: Column[Any], method: str, value: object) -> str:
     if not isinstance(value, str):
-        raise ArgumentTypeError(f"{_named(column)}.{method}() takes text, got {value!r}")
+        raise ArgumentTypeError(f"{_named(column)}.{method}() takes text, got {shown(value)}")
     return value
 
 
@@ -379,7 +383,7 @@ def _matched(column: Column[Any], pattern: str, options: str) -> Expression:
 
 def _like(column: Column[Any], method: str, pattern: str, escape: str | None) -> str:
     if escape is not None and len(_text(column, method, escape)) != 1:
-        raise ArgumentError(f"{_named(column)}.{method}(escape=...) takes one character, got {escape!r}")
+        raise ArgumentError(f"{_named(column)}.{method}(escape=...) takes one character, got {shown(escape)}")
     wild = {"%": ".*", "_": "."}
     parts: list[str] = []
     characters = iter(_text(column, method, pattern))
@@ -387,7 +391,7 @@ def _like(column: Column[Any], method: str, pattern: str, escape: str | None) ->
         if character == escape:
             literal = next(characters, None)
             if literal is None:
-                raise ArgumentError(f"{_named(column)}.{method}(): {pattern!r} ends with its escape character")
+                raise ArgumentError(f"{_named(column)}.{method}(): {shown(pattern)} ends with its escape character")
             parts.append(re.escape(literal))
         else:
             parts.append(wild.get(character) or re.escape(character))

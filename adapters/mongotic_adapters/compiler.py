@@ -15,6 +15,7 @@ from .columns import Expression, column_of, operand_of, top_level
 from .encoding import Document, encode_field, encode_operand, is_document
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Mapping
+from .shown import shown
 from .validation import validated
 
 _LOGICAL = frozenset({"$and", "$or", "$nor"})
@@ -39,8 +40,8 @@ def condition(mapping: Mapping, criterion: object) -> Document:
 def _condition(mapping: Mapping, criterion: object) -> Document:
     if isinstance(criterion, bool):
         raise ArgumentTypeError(
-            f"where() got {criterion!r}, which is no condition: was an attribute of an instance compared instead of "
-            f"one of the class {mapping.name}?"
+            f"where() got {shown(criterion)}, which is no condition: was an attribute of an instance compared "
+            f"instead of one of the class {mapping.name}?"
         )
     if isinstance(criterion, Expression) and criterion.mapping is not None and criterion.mapping is not mapping:
         raise ArgumentError(_foreign(mapping, f"{criterion.mapping.name}.{next(iter(criterion))}", "where()"))
@@ -49,7 +50,7 @@ def _condition(mapping: Mapping, criterion: object) -> Document:
     if is_document(criterion):
         return _filter(mapping, criterion, known_only=False)
     raise ArgumentTypeError(
-        f"where() takes conditions such as {mapping.name}.{mapping.primary} == value, and dicts, got {criterion!r}"
+        f"where() takes conditions such as {mapping.name}.{mapping.primary} == value, and dicts, got {shown(criterion)}"
     )
 
 
@@ -88,7 +89,8 @@ def ordering(mapping: Mapping, clause: object) -> list[tuple[str, int]]:
             _expect_key(mapping, key, "order_by()")
         return [(key, int(direction)) for key, direction in clause.items()]
     raise ArgumentTypeError(
-        f"order_by() takes fields such as {mapping.name}.{mapping.primary}, asc(field) or desc(field), got {clause!r}"
+        f"order_by() takes fields such as {mapping.name}.{mapping.primary}, asc(field) or desc(field), "
+        f"got {shown(clause)}"
     )
 
 
@@ -151,7 +153,7 @@ def arguments(mapping: Mapping, values: AnyMapping[Any, object]) -> tuple[dict[s
             name = mapping.primary if name == "_id" else mapping.field(name, where).name
             alias = next(iter(_aliases(mapping, name)), name)
         if name in found:
-            raise ArgumentError(f"{where}: {name!r} is there twice, in {dict(values)!r}")
+            raise ArgumentError(f"{where}: {name!r} is there twice, in {shown(dict(values))}")
         found.add(name)
         given[alias] = value
     return given, mapping.primary in found
@@ -169,7 +171,7 @@ def _field_name(mapping: Mapping, key: object, where: str) -> str:
     if isinstance(key, str):
         return key
     if not isinstance(key, odm.FieldProxy):
-        raise ArgumentTypeError(f"{where} takes names of fields, or columns, as keys, got {key!r}")
+        raise ArgumentTypeError(f"{where} takes names of fields, or columns, as keys, got {shown(key)}")
     path = _path(mapping, key, where)
     if path not in mapping.by_key:
         outer = mapping.by_key[path.partition(".")[0]].name
@@ -188,7 +190,7 @@ def _filter(mapping: Mapping, given: AnyMapping[str, object], *, known_only: boo
     compiled: Document = {}
     for key, operand in given.items():
         if not isinstance(cast("object", key), str):
-            raise ArgumentTypeError(f"where(): {key!r} cannot be a key of a filter")
+            raise ArgumentTypeError(f"where(): {shown(key)} cannot be a key of a filter")
         if key in _LOGICAL:
             compiled[key] = [_condition(mapping, part) for part in _flattened(key, _parts(key, operand))]
             continue
@@ -200,7 +202,8 @@ def _filter(mapping: Mapping, given: AnyMapping[str, object], *, known_only: boo
 
 def _parts(operator: str, operand: object) -> list[object]:
     if not isinstance(operand, (list, tuple)) or not operand:
-        raise ArgumentTypeError(f"where(): {operator} takes a list of conditions, got {operand!r}")
+        got = cast("object", operand)  # type: ignore[redundant-cast]  # not to pyright
+        raise ArgumentTypeError(f"where(): {operator} takes a list of conditions, got {shown(got)}")
     return list(cast("list[object]", operand))
 
 
@@ -232,7 +235,7 @@ def _operand(mapping: Mapping, key: str, operand: object) -> object:
         )
     if is_document(operand) and not key.startswith("$"):
         return {name: _operand(mapping, key, value) for name, value in operand.items()}
-    return encode_operand(operand)
+    return encode_operand(operand, mapping.by_key.get(key))
 
 
 def _primary(mapping: Mapping) -> FieldMap:

@@ -24,6 +24,7 @@ from . import odmantic_internals as odm
 from .columns import top_level
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import class_mapping
+from .shown import shown
 
 SPARE_PRIMARY = "document_id"
 """What the primary field is called in a model that uses the name `id` for a field of its own."""
@@ -284,7 +285,7 @@ def _expect_text(model: str, namespace: dict[str, Any]) -> None:
     """Check that the names of database and collection are text."""
     for name in ("__databasename__", "__tablename__"):
         if not isinstance(namespace.get(name, ""), str):
-            raise ArgumentTypeError(f"{model}.{name} = {namespace[name]!r}: it takes a name, as text")
+            raise ArgumentTypeError(f"{model}.{name} = {shown(namespace[name])}: it takes a name, as text")
 
 
 def _take_config(namespace: dict[str, Any]) -> None:

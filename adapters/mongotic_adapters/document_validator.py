@@ -1,9 +1,8 @@
 """One validator per model class that takes a stored document as it is: keys of the document, no detour through Python.
 
 Asked by `hydration`.  It is made of the class's own pydantic-core schema, so that it validates exactly what the class
-validates; only three things differ: fields are found by the key they are stored under, a key that ODMantic requires
-is required, and ODMantic's
-`__init__`, which validates everything a second time, is passed by.
+validates; only three things differ: fields are found by the key they are stored under, a key that ODMantic requires is
+required, and ODMantic's `__init__`, which validates everything a second time, is passed by.
 """
 
 from __future__ import annotations
@@ -16,13 +15,11 @@ from odmantic import Model
 from pydantic_core import CoreSchema
 
 from . import odmantic_internals as odm
+from . import schema_tree
 from .mapping import FieldMap, Mapping, Shape, class_mapping
+from .schema_tree import Schema
 
-Schema = dict[str, object]
 DocumentValidator = Callable[[object], Model]
-
-# Where a core schema holds values of the user's and not schemas.
-_OPAQUE = frozenset({"cls", "config", "default", "expected", "metadata", "serialization", "values"})
 
 
 def document_validator(mapping: Mapping) -> DocumentValidator | None:
@@ -72,23 +69,16 @@ def _is_simple_field(mapping: Mapping, field: FieldMap) -> bool:
     return not odm.holds_models(mapping.model, field.name)
 
 
-def _by_key(node: object) -> object:
+def _by_key(schema: object) -> object:
     """Return a copy of a core schema that finds fields by their keys."""
-    if isinstance(node, list):
-        return [_by_key(item) for item in cast("list[object]", node)]
-    if isinstance(node, tuple):
-        return tuple(_by_key(item) for item in cast("tuple[object, ...]", node))
-    if not isinstance(node, dict):
-        return node
-    schema = cast("Schema", node)
-    if schema.get("type") == "model":
-        return _model_by_key(schema)
-    return {key: value if key in _OPAQUE else _by_key(value) for key, value in schema.items()}
+    return schema_tree.rebuilt(schema, _model_by_key)
 
 
-def _model_by_key(schema: Schema) -> Schema:
+def _model_by_key(schema: Schema) -> Schema | None:
     """Return a copy of the schema of a model; one that is no part of the document, a referenced one, is left as it
     is."""
+    if schema.get("type") != "model":
+        return None
     owner = schema["cls"]
     if not (isinstance(owner, type) and issubclass(owner, odm.BaseODMModel)):
         return schema

@@ -48,7 +48,9 @@ def translated(action: str) -> Generator[None]:
         raise adopted(OperationalError, f"{action} failed: {explained(error)}", error) from error
     except InvalidBSON as error:
         raise _undecodable(action, error) from error
-    except (BSONError, OverflowError, UnicodeError) as error:
+    except MongoticError:
+        raise
+    except Exception as error:  # the driver asks a value it refuses for its repr, which may raise anything
         raise ArgumentError(f"{action}: a value cannot be encoded: {error}. Nothing was sent.") from error
 
 
@@ -152,6 +154,8 @@ def flush_error(
 def explained(error: Exception) -> str:
     """Return the driver's message with what to do about it."""
     advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
+    if isinstance(error, driver.PyMongoError) and error.has_error_label("UnknownTransactionCommitResult"):
+        advice = "Whether the transaction was committed is not known; read before you try it again. "
     return f"{advice}{type(error).__name__}: {error}"
 
 
@@ -163,6 +167,9 @@ def adopted(kind: type[E], message: str, error: Exception) -> E:
     made.__dict__.update(error.__dict__)
     made.args = (message,)
     made.driver_error = error
+    if isinstance(error, driver.PyMongoError):
+        made.is_transient = error.has_error_label("TransientTransactionError")
+        made.outcome_unknown = error.has_error_label("UnknownTransactionCommitResult")
     return cast("E", made)
 
 

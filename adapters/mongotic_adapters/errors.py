@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 
 class MongoticError(Exception):
-    """Base of every error raised by mongotic."""
+    """Base of every error raised by mongotic.
+
+    Attributes:
+        is_transient: the same transaction may well succeed if it is tried again from its beginning, by
+            `run_transaction` say.
+        outcome_unknown: a transaction may have been committed, or not.
+    """
+
+    is_transient: bool = False
+    outcome_unknown: bool = False
 
     def __reduce__(self) -> tuple[Callable[..., MongoticError], tuple[object, ...]]:
         # Constructors differ from class to class; task queues and process pools pickle errors all the same.
@@ -51,6 +60,10 @@ class ArgumentTypeError(ArgumentError, TypeError):
 
 class InvalidRequestError(MongoticError):
     """The session or the instance is not in a state that allows this; nothing was sent."""
+
+
+class PendingRollbackError(InvalidRequestError):
+    """A transaction has failed and is undone; the session waits for `rollback()`."""
 
 
 class UnmappedInstanceError(InvalidRequestError, TypeError):

@@ -21,7 +21,7 @@ from .document_validator import DocumentValidator, document_validator, finisher
 from .encoding import Document, is_document
 from .errors import DocumentError
 from .instance_state import References
-from .mapping import FieldMap, Mapping, Shape
+from .mapping import FieldMap, Mapping, Shape, class_mapping
 
 logger = logging.getLogger("mongotic.hydration")
 
@@ -50,12 +50,15 @@ def hydrate(mapping: Mapping, document: Document, references: References) -> Mod
         targets = {field.key: references[field.name] for field in mapping.references}
         try:
             return validator({**document, **targets} if targets else document)
-        except ValidationError:
+        except (ValidationError, TypeError):
             pass  # the longer way below finds out what ODMantic says to it
     try:
         if odm.has_own_parsing(mapping.document_model):
             return _parsed(mapping, document, references)
         return _build(mapping, _values(mapping, document, references))
+    except TypeError as refusal:  # of ODMantic's own validators: bytes that are no ObjectId
+        invalid = odm.refused(mapping.document_model, document, refusal)
+        raise _explained(mapping, document, references, invalid) from refusal
     except (KeyMissing, ValidationError, DocumentParsingError) as cause:
         raise _explained(mapping, document, references, cause) from None
 
@@ -130,8 +133,31 @@ def renamed(field: FieldMap, target: Mapping, value: object) -> object:
         return value
     document = cast("Document", value)
     if field.container is dict:
-        return {key: _values(target, item, {}) if is_document(item) else item for key, item in document.items()}
-    return _values(target, document, {})
+        return {key: _part(field, target, item) if is_document(item) else item for key, item in document.items()}
+    return _part(field, target, document)
+
+
+def _part(field: FieldMap, target: Mapping, document: Document) -> object:
+    """Return what the validator of an embedded model expects; where there are several models, an instance of the one
+    that fits and has most of the document's keys."""
+    mappings = _choices(field)
+    fitting = [] if len(mappings) < 2 else list(filter(None, (_fitted(mapping, document) for mapping in mappings)))
+    if not fitting:
+        return _values(target, document, {})
+    return max(fitting, key=lambda fitted: fitted[0])[1]
+
+
+@lru_cache(maxsize=4096)
+def _choices(field: FieldMap) -> list[Mapping]:
+    return [class_mapping(model) for model in odm.embedded_classes(field.source)]
+
+
+def _fitted(mapping: Mapping, document: Document) -> tuple[int, object] | None:
+    try:
+        instance = _build(mapping, _values(mapping, document, {}))
+    except (KeyMissing, ValidationError):
+        return None
+    return len(mapping.by_key.keys() & document.keys()), instance
 
 
 def _explained(

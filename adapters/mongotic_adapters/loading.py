@@ -20,6 +20,7 @@ from .instance_state import InstanceState, References, describe, remember, state
 from .mapping import Mapping, class_mapping
 from .records import Record
 from .references import referenced, references_of
+from .shown import shown
 from .states import Move, State
 
 
@@ -215,5 +216,5 @@ def expect_model(instance: object, method: str) -> Model:
         UnmappedInstanceError: it is not.
     """
     if not isinstance(instance, Model):
-        raise UnmappedInstanceError(f"{method}() takes an instance of an odmantic.Model, got {instance!r}")
+        raise UnmappedInstanceError(f"{method}() takes an instance of an odmantic.Model, got {shown(instance)}")
     return instance

@@ -15,6 +15,7 @@ from odmantic import Model
 
 from . import odmantic_internals as odm
 from .errors import ArgumentError, ArgumentTypeError
+from .shown import shown
 
 
 class Shape(Enum):
@@ -108,7 +109,7 @@ class Mapping:
         """
         field = self.fields.get(name)
         if field is None:
-            raise ArgumentError(f"{where}: {self.name} has no field {name!r}; it has {', '.join(self.fields)}")
+            raise ArgumentError(f"{where}: {self.name} has no field {shown(name)}; it has {', '.join(self.fields)}")
         return field
 
 
@@ -119,7 +120,7 @@ def mapping_of(model: object) -> Mapping:
         ArgumentTypeError: *model* is not a class derived from `odmantic.Model`.
     """
     if not odm.is_model_class(model):
-        raise ArgumentTypeError(f"expected a class derived from odmantic.Model, got {model!r}")
+        raise ArgumentTypeError(f"expected a class derived from odmantic.Model, got {shown(model)}")
     return class_mapping(model)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, get_args
+from weakref import WeakValueDictionary
 
 import odmantic.model
 import odmantic.typing
+from motor.motor_asyncio import AsyncIOMotorClient
 from odmantic import AIOEngine, Model, SyncEngine
 from odmantic.exceptions import KeyNotFoundInDocumentError
 from odmantic.field import FieldProxy, ODMBaseField, ODMEmbedded, ODMEmbeddedGeneric, ODMField, ODMReference
@@ -25,6 +27,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, SchemaValidator
 from pymongo import IndexModel
 
+from . import schema_tree
 from .errors import ArgumentTypeError
 
 if TYPE_CHECKING:
@@ -51,12 +54,15 @@ __all__ = [
     "core_schema",
     "default_key",
     "dump_doc",
+    "embedded_classes",
     "field_indexes",
     "has_own_construction",
     "has_own_init",
     "has_own_parsing",
     "has_own_serializers",
     "has_own_validation",
+    "has_own_writing",
+    "hashable_client",
     "holds_models",
     "is_field",
     "is_model_class",
@@ -115,9 +121,9 @@ def collection_name(model: type[Model]) -> str:
     return model.__collection__
 
 
-def core_schema(model: type[BaseODMModel]) -> object:
+def core_schema(model: type[BaseODMModel]) -> schema_tree.Schema:
     """Return the pydantic-core schema of *model*."""
-    return cast("object", model.__pydantic_core_schema__)
+    return cast("schema_tree.Schema", model.__pydantic_core_schema__)
 
 
 def build_validator(schema: CoreSchema) -> SchemaValidator:
@@ -153,29 +159,25 @@ def missing_value(field: ODMBaseField) -> Callable[[], object]:
 
 def has_own_serializers(model: type[BaseODMModel]) -> bool:
     """Tell whether documents of *model* hold other values than its fields, at any depth."""
-    if model.model_dump_doc is not BaseODMModel.model_dump_doc:
-        return True
-    waiting: list[object] = [core_schema(model)]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            schema = cast("dict[str, Any]", part)
-            serialization = schema.get("serialization")
-            # ODMantic's own types serialize themselves for JSON only.
-            if isinstance(serialization, dict) and "json" not in cast("dict[str, Any]", serialization).get(
-                "when_used", ""
-            ):
-                return True
-            waiting.extend(value for key, value in schema.items() if key not in ("metadata", "default", "expected"))
-        elif isinstance(part, (list, tuple)):
-            waiting.extend(cast("list[object]", part))
-    return False
+    parts = schema_tree.parts(core_schema(model))
+    return has_own_writing(model) or any(_serializes(part.get("serialization")) for part in parts)
+
+
+def has_own_writing(model: type[BaseODMModel]) -> bool:
+    """Tell whether *model* replaces ODMantic's writing of documents, for which ODMantic asks the outermost class
+    alone."""
+    return issubclass(model, Model) and model.model_dump_doc is not BaseODMModel.model_dump_doc
+
+
+def _serializes(serialization: object) -> bool:
+    """Tell whether a serialization has a part in `model_dump`; ODMantic's own types have theirs for JSON only."""
+    return isinstance(serialization, dict) and "json" not in cast("dict[str, str]", serialization).get("when_used", "")
 
 
 def has_own_construction(model: type[BaseODMModel]) -> bool:
     """Tell whether more than the types of its fields decides how an instance of *model* is made."""
     decorators = model.__pydantic_decorators__
-    schema = cast("dict[str, object]", core_schema(model))
+    schema = core_schema(model)
     return bool(
         decorators.model_validators
         or decorators.root_validators
@@ -207,20 +209,9 @@ def holds_models(model: type[BaseODMModel], name: str) -> bool:
     return "model" in _types_in(fields[name])
 
 
-def _types_in(node: object) -> set[str]:
+def _types_in(node: object) -> set[object]:
     """Return the types of all schemas in a core schema."""
-    found: set[str] = set()
-    waiting: list[object] = [node]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            schema = cast("dict[str, object]", part)
-            kind = schema.get("type")
-            found |= {kind} if isinstance(kind, str) else set()
-            waiting.extend(value for key, value in schema.items() if key not in ("metadata", "default", "expected"))
-        elif isinstance(part, (list, tuple)):
-            waiting.extend(cast("list[object]", part))
-    return found
+    return {part.get("type") for part in schema_tree.parts(node)}
 
 
 def has_own_init(model: type[Model]) -> bool:
@@ -259,21 +250,10 @@ def has_own_validation(model: type[BaseODMModel]) -> bool:
 
 def makes_values_up(model: type[BaseODMModel], name: str) -> bool:
     """Tell whether functions of the user's have a part in reading the value of a field, at any depth."""
-    schema = cast("dict[str, Any]", core_schema(model))
-    while schema["type"] != "model-fields":
-        schema = schema.get("schema") or schema["definitions"][0]
+    schema = cast("Any", schema_tree.without_wrapping(core_schema(model)))
     field = schema["fields"][name]["schema"]
-    waiting: list[object] = [field["schema"] if field["type"] == "default" else field]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            node = cast("dict[str, Any]", part)
-            if "default_factory" in node or _is_users(node.get("function")):
-                return True
-            waiting.extend(value for key, value in node.items() if key not in ("metadata", "default", "expected"))
-        elif isinstance(part, (list, tuple)):
-            waiting.extend(cast("list[object]", part))
-    return False
+    own = field["schema"] if field["type"] == "default" else field
+    return any("default_factory" in part or _is_users(part.get("function")) for part in schema_tree.parts(own))
 
 
 def _is_users(function: object) -> bool:
@@ -345,17 +325,18 @@ def owner_of(field: ODMBaseField) -> type[Model]:
     """
     if id(field) not in _owners:
         for model in _all_models(Model):
-            _owners.update((id(own), (own, model)) for own in odm_fields(model).values())
-    if id(field) not in _owners:
+            _owners.update((id(own), model) for own in odm_fields(model).values())
+    owner = _owners.get(id(field))
+    if owner is None:
         raise ArgumentTypeError(
             f"the field stored as {field.key_name!r} belongs to no model with a collection of its own; reach an "
             "embedded model's fields through the field that holds it: User.address.city"
         )
-    return _owners[id(field)][1]
+    return owner
 
 
-# By identity, and holding the field, so that the id stays its own.
-_owners: dict[int, tuple[ODMBaseField, type[Model]]] = {}
+# By identity: a field lives as long as its class, and an entry no longer.
+_owners: WeakValueDictionary[int, type[Model]] = WeakValueDictionary()
 
 
 def _all_models(model: type[Model]) -> Iterator[type[Model]]:
@@ -382,6 +363,18 @@ def field_indexes(model: type[Model]) -> tuple[ODMBaseIndex | IndexModel, ...]:
     return indexes
 
 
+def embedded_classes(field: ODMBaseField) -> list[type[BaseODMModel]]:
+    """Return the embedded models that values of a field may be: several for a `Union` or a tuple."""
+    found: list[type[BaseODMModel]] = []
+    waiting: list[object] = [cast("object", field.pydantic_field.annotation)]
+    while waiting:
+        part = waiting.pop(0)
+        if isinstance(part, type) and not get_args(part) and issubclass(part, BaseODMModel):
+            found.append(part)
+        waiting.extend(get_args(part))
+    return found
+
+
 def proxy_path(proxy: FieldProxy) -> tuple[ODMBaseField, ...]:
     """Return the fields a class attribute such as `User.address.city` passes through, outermost first."""
     path: list[ODMBaseField] = []
@@ -406,3 +399,8 @@ def overridden(engine: SyncEngine | AIOEngine) -> frozenset[str]:
 
 
 _OWN = ("odmantic", "mongotic_adapters")
+
+
+def hashable_client(client: object) -> object:
+    """Return what tells a client from others: Motor's is a shell around PyMongo's."""
+    return cast("Any", client).delegate if isinstance(client, AsyncIOMotorClient) else client

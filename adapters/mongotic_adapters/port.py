@@ -19,6 +19,7 @@ from .mapping import Mapping
 from .overrides import Overrides
 from .records import Record
 from .snapshot import Codec
+from .transactions import TransactionOptions
 
 BATCH_DOCUMENTS = 1000
 """How many documents an iteration asks for at a time."""
@@ -60,8 +61,75 @@ class Port(Protocol):
     """One session's way to the database."""
 
     @property
-    def in_foreign_transaction(self) -> bool:
+    def odmantic(self) -> object:
+        """The ODMantic session or transaction that commands run in; opened if there is none."""
+        ...
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether commands run in a transaction, the session's own or the caller's."""
+        ...
+
+    @property
+    def joins_transaction(self) -> bool:
         """Whether writes go into a transaction that the caller ends."""
+        ...
+
+    @property
+    def has_open_transaction(self) -> bool:
+        """Whether the session's own transaction may have sent something."""
+        ...
+
+    def is_acknowledged(self, mapping: Mapping) -> bool:
+        """Tell whether the server confirms writes to a model's collection."""
+        ...
+
+    def begin(self, options: TransactionOptions) -> None:
+        """Let what follows run in a transaction; it is opened by the first command.  Nothing is sent."""
+        ...
+
+    async def ready(self) -> None:
+        """Do what must be done before the next command: end what was abandoned, see that a transaction can be begun.
+
+        Raises:
+            InvalidRequestError: one was begun, and the deployment has none.
+        """
+        ...
+
+    async def has_transactions(self) -> bool:
+        """Tell whether the deployment has transactions: one `hello` command per client."""
+        ...
+
+    async def commit(self) -> BaseException | None:
+        """Commit the session's own transaction; return what interrupted it, to be raised once the books are in order.
+
+        Raises:
+            OperationalError: it failed; the transaction is still there, to be committed again or abandoned.
+        """
+        ...
+
+    def abandon(self) -> None:
+        """Let go of the session's own transaction; `settle` aborts it."""
+        ...
+
+    def abandon_joined(self) -> None:
+        """Let `settle` abort the caller's transaction.
+
+        Raises:
+            InvalidRequestError: its owner has ended it.
+        """
+        ...
+
+    async def settle(self) -> None:
+        """Abort what was abandoned, and end its driver sessions."""
+        ...
+
+    async def pause(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+    async def close(self) -> None:
+        """End everything that was opened."""
         ...
 
     def codec(self, mapping: Mapping) -> Codec:

@@ -76,9 +76,14 @@ class Settling(Holdings):
 
     # -- transactions --------------------------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """Note how every instance stands: a transaction begins."""
+    def begin(self, *, has_flushed: bool = False) -> None:
+        """Note how every instance stands: a transaction begins.
+
+        Arguments:
+            has_flushed: something was written in it already.
+        """
         self.journal = Journal()
+        self.has_flushed = has_flushed
         kept = (*self._pending.values(), *(merge.instance for merge in self._merged.values()))
         for instance in (*kept, *self._marked.values(), *self._deleted.values()):
             self._record_values(remember(instance), instance)

@@ -16,12 +16,12 @@ from typing import cast
 
 import bson
 from bson.codec_options import CodecOptions
-from bson.errors import BSONError, InvalidDocument
 from odmantic import Model
 
 from .encoding import Document, encode_instance, is_document
 from .errors import ArgumentError
 from .mapping import Mapping
+from .shown import shown
 
 Codec = CodecOptions[Document]
 
@@ -78,7 +78,9 @@ def take(mapping: Mapping, instance: Model, codec: Codec) -> bytes:
     Raises:
         ArgumentError: a value cannot be stored; nothing was sent.
     """
-    return encode_document(encode_instance(mapping, instance), codec, f"{mapping.name} {mapping.key_of(instance)!r}")
+    return encode_document(
+        encode_instance(mapping, instance), codec, f"{mapping.name} {shown(mapping.key_of(instance))}"
+    )
 
 
 def encode_document(document: Document, codec: Codec, name: str) -> bytes:
@@ -94,7 +96,7 @@ def encode_document(document: Document, codec: Codec, name: str) -> bytes:
     """
     try:
         encoded = bson.encode(document, codec_options=codec)
-    except (BSONError, InvalidDocument, OverflowError, ValueError, TypeError, UnicodeError, RecursionError) as error:
+    except Exception as error:  # the driver asks a value for its repr to refuse it, which may raise anything
         raise ArgumentError(f"{name} cannot be stored: {error}. Nothing was sent.") from error
     if len(encoded) > MAX_DOCUMENT_BYTES:
         raise ArgumentError(

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from .errors import ArgumentError
 from .mapping import FieldMap, Mapping, Shape
+from .shown import shown
 
 
 def validated(mapping: Mapping, field: FieldMap, value: object, where: str) -> object:
@@ -37,9 +38,9 @@ def validated(mapping: Mapping, field: FieldMap, value: object, where: str) -> o
         return _check(mapping, field, value)
     except ValidationError as error:
         reasons = "; ".join(detail["msg"] for detail in error.errors())
-        raise ArgumentError(f"{where}: {value!r} does not fit {mapping.name}.{field.name}: {reasons}") from error
+        raise ArgumentError(f"{where}: {shown(value)} does not fit {mapping.name}.{field.name}: {reasons}") from error
     except TypeError as error:  # of ODMantic's own validators: bytes that are no ObjectId
-        raise ArgumentError(f"{where}: {value!r} does not fit {mapping.name}.{field.name}: {error}") from error
+        raise ArgumentError(f"{where}: {shown(value)} does not fit {mapping.name}.{field.name}: {error}") from error
 
 
 def _check(mapping: Mapping, field: FieldMap, value: object) -> object:

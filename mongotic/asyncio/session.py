@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar, cast, overload
 
 from odmantic import Model
+from odmantic.session import AIOSession, AIOTransaction
 from typing_extensions import Self, TypeVarTuple, Unpack
 from typing_extensions import TypeVar as TypeVarWithDefault
 
 from mongotic_adapters.awaiting import AsyncBind, AwaitingPort
 from mongotic_adapters.flows import flushing, reading, transacting
 from mongotic_adapters.mapping import mapping_of
+from mongotic_adapters.transactions import TransactionOptions
 
 from ..asking import row_query, scalar_query
 from ..query_results import SelectResult, buffered_rows
@@ -22,6 +25,7 @@ from ..session import SessionBase, operation_name, perform
 from ..settings import SessionOptions, settings
 from ..statements import Delete, Insert, Update, delete
 from .result import AsyncScalarResult, AsyncSelectResult
+from .transaction import AsyncSessionTransaction
 from .unawaited import EnteredByAsyncWith, awaited
 
 M = TypeVar("M", bound=Model)
@@ -82,9 +86,23 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
     ) -> None: ...
     def __init__(self, bind: AsyncBind, *, sync_results: bool = False, **options: Unpack[SessionOptions]) -> None:
         chosen = settings("AsyncSession", options)
-        super().__init__(AwaitingPort(bind, chosen.database, chosen.writes), chosen, awaits=True)
+        super().__init__(AwaitingPort(bind, chosen.bind), chosen, awaits=True)
         self._sync_results = sync_results
         self._owes_listeners = False
+
+    # -- transactions --------------------------------------------------------------------------------------------
+
+    def begin(self, **options: Unpack[TransactionOptions]) -> AsyncSessionTransaction:
+        """Begin a transaction: `async with session.begin(): ...`; see `Session.begin`."""
+        transaction = AsyncSessionTransaction(self)
+        self._begin(transaction, options)
+        return transaction
+
+    @property
+    def odmantic(self) -> AIOSession | AIOTransaction:
+        """The ODMantic session or transaction that this session works in; see `Session.odmantic`."""
+        with self._operation("odmantic"):
+            return cast("AIOSession | AIOTransaction", self._port.odmantic)
 
     # -- queries -------------------------------------------------------------------------------------------------
 
@@ -140,14 +158,15 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
 
     async def flush(self) -> None:
         """Write every unwritten change now; see `Session.flush`."""
-        await self.run(flushing.flush(self._port, self._books))
+        await self._do(flushing.flush(self._port, self._books))
 
     async def commit(self) -> None:
         """Write every unwritten change and make it final; see `Session.commit`."""
-        await self.run(flushing.commit(self._port, self._books, expire=self._settings.expire_on_commit))
+        await self._do(self._commit())
+        self._transaction_ended()
 
     def rollback(self) -> Done:
-        """Undo every change that was not flushed; may be awaited.  See `Session.rollback`."""
+        """Undo what is not committed; may be awaited, and is done in memory at once.  See `Session.rollback`."""
         self._undo()
         self._owes_listeners = True
         return Done(self._settle)
@@ -160,12 +179,16 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
 
     async def refresh(self, instance: Model, names: Sequence[str] | None = None) -> None:
         """Read the document of an instance again, into the instance; see `Session.refresh`."""
-        await self.run(reading.refresh(self._port, self._books, instance, names))
+        await self._do(reading.refresh(self._port, self._books, instance, names))
 
     async def close(self) -> None:
         """End the session; see `Session.close`."""
-        await self._settle()
-        self._end()
+        if not self._closed:
+            try:
+                await self._settle()
+            finally:
+                self._end()
+                await self._port.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -178,11 +201,17 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
     # -- for the results -----------------------------------------------------------------------------------------
 
     async def run(self, flow: Coroutine[object, None, T]) -> T:
-        """Run a flow of this session; for its results, not for users."""
+        """Run a query of this session; for its results, not for users."""
+        return await self._do(flow, query=True)
+
+    async def _do(self, flow: Coroutine[object, None, T], *, query: bool = False) -> T:
         try:
             await self._settle()
             with self._operation(operation_name(flow)):
-                return await flow
+                return await self._prepared(flow, query=query)
+        except BaseException as error:
+            self._note_failure(error)
+            raise
         finally:
             flow.close()
 
@@ -190,8 +219,8 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
         """Do what a `rollback()` nobody awaited has left to be done."""
         if self._owes_listeners:
             self._owes_listeners = False
-            with self._operation("rollback"):
-                await transacting.after_rollback(self._books)
+            with self._operation("settle"):
+                await transacting.after_rollback(self._port, self._books)
 
 
 class async_sessionmaker(Generic[SyncResults]):  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users know
@@ -226,7 +255,7 @@ class async_sessionmaker(Generic[SyncResults]):  # noqa: N801  # the name mongot
     def __init__(self, bind: AsyncBind, *, sync_results: bool = False, **options: Unpack[SessionOptions]) -> None:
         # A bind or an option that does not fit is reported here, not at the first request served.
         chosen = settings("async_sessionmaker", options)
-        AwaitingPort(bind, chosen.database, chosen.writes)
+        AwaitingPort(bind, chosen.bind)
         self._bind: AsyncBind = bind
         self._options = options
         self._sync_results = sync_results
@@ -237,6 +266,12 @@ class async_sessionmaker(Generic[SyncResults]):  # noqa: N801  # the name mongot
         made = AsyncSession(self._bind, sync_results=sync_results, **self._options)
         made.made_by(self)
         return cast("AsyncSession[SyncResults]", made)
+
+    @asynccontextmanager
+    async def begin(self, **options: Unpack[TransactionOptions]) -> AsyncGenerator[AsyncSession[SyncResults], None]:
+        """Open a session with a transaction, for a block; see `sessionmaker.begin`."""
+        async with self() as session, session.begin(**options):
+            yield session
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self._bind).__name__})"

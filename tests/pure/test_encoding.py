@@ -6,12 +6,17 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import ipaddress
+import pathlib
 import re
 import uuid
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
+from fractions import Fraction
+from functools import partial
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import bson
 import pytest
@@ -19,13 +24,25 @@ from bson import Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectI
 from bson.errors import InvalidDocument
 from hypothesis import given
 from hypothesis import strategies as st
-from odmantic import EmbeddedModel, Field, Model
+from odmantic import EmbeddedModel, Field, Model, Reference
 from odmantic.bson import WithBsonSerializer
-from pydantic import BaseModel, PlainSerializer, RootModel, computed_field
+from pydantic import (
+    AnyUrl,
+    BaseModel,
+    HttpUrl,
+    PlainSerializer,
+    PostgresDsn,
+    RootModel,
+    SecretBytes,
+    SecretStr,
+    computed_field,
+    field_serializer,
+)
 
-from mongotic_adapters.encoding import encode_instance, encode_key, encode_operand, encode_value
+from mongotic_adapters.encoding import encode_field, encode_instance, encode_key, encode_operand, encode_value
 from mongotic_adapters.errors import ArgumentError
 from mongotic_adapters.mapping import mapping_of
+from mongotic_adapters.shown import shown
 from tests.pure import models
 from tests.pure.models import EXAMPLES, KEY, NOON, Color, Grade, as_bson
 
@@ -288,11 +305,219 @@ def test_a_union_of_embedded_models_uses_the_keys_of_the_one_that_is_there() -> 
     assert encoded(Owner(id=KEY, pet=Dog(breed="terrier"))) == {"_id": KEY, "pet": {"b": "terrier"}}
 
 
+class Shouting(Model):
+    """A class with a serializer: what `model_dump` gives is stored."""
+
+    name: str
+    pet: Cat | Dog | None = None
+    home: models.Address | None = Field(default=None, key_name="h")
+    pets: list[Cat] = []
+    by_name: dict[str, Cat] = {}
+    two: tuple[Cat, Dog] | None = None
+    price: decimal.Decimal = decimal.Decimal(1)
+
+    @field_serializer("name")
+    def upper(self, name: str) -> str:
+        return name.upper()
+
+
+def test_optional_and_union_embedded_models_beside_serializers() -> None:
+    instance = Shouting(
+        id=KEY,
+        name="a",
+        pet=Dog(breed="pug"),
+        home=models.Address(city="Oslo", street=models.Street(name="s")),
+        pets=[Cat(name="x")],
+        by_name={"y": Cat(name="y")},
+        two=(Cat(name="z"), Dog(breed="pug")),
+    )
+    assert encoded(instance) == {
+        "_id": KEY,
+        "name": "A",
+        "pet": {"b": "pug"},
+        "h": {"town": "Oslo", "str": {"n": "s", "number": 1}, "old": []},
+        "pets": [{"n": "x"}],
+        "by_name": {"y": {"n": "y"}},
+        "two": [{"name": "z"}, {"breed": "pug"}],  # a plain value to ODMantic, which looks one level deep
+        "price": Decimal128("1"),
+    }
+
+
+def test_none_for_an_optional_embedded_model_beside_serializers() -> None:
+    assert encoded(Shouting(id=KEY, name="a"))["pet"] is None
+
+
+class Badge(EmbeddedModel):
+    label: str = Field(key_name="l")
+
+    def __hash__(self) -> int:
+        return hash(self.label)
+
+
+class Decorated(Model):
+    badges: set[Badge]
+
+
+def test_a_set_of_embedded_models_has_an_order_of_its_own() -> None:
+    instance = Decorated(id=KEY, badges={Badge(label="b"), Badge(label="c"), Badge(label="a")})
+    assert encoded(instance) == {"_id": KEY, "badges": [{"l": "a"}, {"l": "b"}, {"l": "c"}]}
+
+
+class Referring(Model):
+    name: str
+    country: models.Country = Reference()
+
+    @field_serializer("name")
+    def upper(self, name: str) -> str:
+        return name.upper()
+
+
+class RenamedOpen(Model):
+    model_config = {"extra": "allow"}
+    name: str = Field(key_name="n")
+
+
+class OpenSerialized(Model):
+    model_config = {"extra": "allow"}
+    name: str = Field(key_name="n")
+
+    @field_serializer("name")
+    def upper(self, name: str) -> str:
+        return name.upper()
+
+
+def test_references_and_extra_keys_beside_serializers() -> None:
+    found = encoded(Referring(id=KEY, name="a", country=models.Country(code="no", name="Norway")))
+    assert found == {"_id": KEY, "name": "A", "country": "no"}
+    assert encoded(OpenSerialized(id=KEY, name="a", b=Grade.GOOD)) == {"_id": KEY, "n": "A", "b": 1}
+
+
+@pytest.mark.parametrize("model", [OpenSerialized, RenamedOpen], ids=lambda model: model.__name__)
+def test_an_extra_key_that_would_overwrite_a_field_is_refused(model: type[Model]) -> None:
+    with pytest.raises(ArgumentError, match="the extra key 'n' cannot be stored, because the field 'name'"):
+        encoded(model(id=KEY, name="a", n="lost"))
+
+
+def test_an_instance_without_all_its_fields_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="an instance of Home cannot be stored: it has no value for 'address'"):
+        encoded(models.Home.model_construct())
+
+
+class Failing(Model):
+    word: Annotated[str, WithBsonSerializer(lambda word: {"a": 1}[word])] = "a"
+    number: int = 1
+
+    @field_serializer("number")
+    def checked(self, number: int) -> int:
+        if number == 13:
+            raise KeyError(number)
+        return number
+
+
+class FailingType(Model):
+    word: Annotated[str, WithBsonSerializer(lambda word: {"a": 1}[word])] = "a"
+
+
+@pytest.mark.parametrize(
+    "instance", [Failing(number=13), Failing(word="b"), FailingType(word="b")], ids=["field", "type", "type alone"]
+)
+def test_a_serializer_that_fails_is_reported_before_anything_is_sent(instance: Model) -> None:
+    with pytest.raises(ArgumentError, match="Nothing was sent"):
+        encoded(instance)
+
+
+class FailingPart(BaseModel):
+    failure: type[Exception]
+
+    @field_serializer("failure")
+    def fail(self, failure: type[Exception]) -> str:
+        raise failure("no")
+
+
+@pytest.mark.parametrize("failure", [KeyError, RecursionError])
+def test_a_serializer_that_fails_inside_a_value_is_reported(failure: type[Exception]) -> None:
+    part = FailingPart(failure=failure)
+    with pytest.raises(ArgumentError, match="Nothing was sent"):
+        encode_operand(part)
+    with pytest.raises(ArgumentError, match="Nothing was sent"):
+        encoded(HasAliased(id=KEY, part=part))
+
+
+def test_an_embedded_operand_for_a_plain_field_has_the_names_of_its_fields() -> None:
+    deep = mapping_of(models.Home).fields["too_deep"]
+    assert encode_operand({"x": [models.Street(name="g")]}, deep) == {"x": [{"name": "g", "number": 1}]}
+    address = mapping_of(models.Home).fields["address"]
+    assert encode_operand(models.Street(name="g"), address) == {"n": "g", "number": 1}
+
+
+class FieldsNamedLikePartsOfASchema(Model):
+    default: models.Cents
+    metadata: models.Cents = 200
+
+
+def test_serializers_of_fields_named_like_parts_of_a_schema_are_seen() -> None:
+    instance = FieldsNamedLikePartsOfASchema(id=KEY, default=100)
+    assert encoded(instance) == instance.model_dump_doc() == {"_id": KEY, "default": 1.0, "metadata": 2.0}
+
+
 class Level(enum.IntEnum):
     LOW = 1
 
 
+HUGE = decimal.Decimal("1." + "1" * 40)
+REFUSED: dict[str, tuple[object, str]] = {
+    "secret": (SecretStr("s3cret"), "SecretStr is not stored in clear text"),
+    "secret bytes": (SecretBytes(b"s3cret"), "SecretBytes is not stored in clear text"),
+    "too many digits": (HUGE, "34 digits"),
+    "a span too long for microseconds": (datetime.timedelta(days=60_000, microseconds=1), "136 years"),
+    "a zone without an offset": (datetime.time(1, tzinfo=ZoneInfo("Europe/Oslo")), "no fixed offset"),
+    "an offset of seconds": (
+        datetime.time(1, tzinfo=datetime.timezone(datetime.timedelta(seconds=1))), "no fixed offset"),
+    "a model that contains itself": (None, "nested too deeply"),
+}  # fmt: skip
+
+
+class Ring(BaseModel):
+    next: Any = None
+
+
+def ring() -> Ring:
+    first = Ring()
+    first.next = first
+    return first
+
+
+@pytest.mark.parametrize(("value", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_has_no_faithful_form_is_refused(value: object, reason: str) -> None:
+    value = ring() if value is None else value
+    for attempt in (encode_operand, partial(encode_field, mapping_of(HasAliased).fields["part"])):
+        with pytest.raises(ArgumentError, match=reason) as caught:
+            attempt(value)
+        assert "s3cret" not in str(caught.value)
+        assert "Nothing was sent" in str(caught.value)
+
+
+class Unprintable:
+    """Nothing of it can be shown."""
+
+    def __repr__(self) -> str:
+        raise KeyError("no")
+
+
+def test_a_message_about_a_value_never_fails_itself() -> None:
+    assert shown("a") == "'a'"
+    assert shown(10**5000) == "<int>"
+    assert "Unprintable" in shown(Unprintable())
+    assert len(shown(["x" * 10**6] * 10**6)) < 5000
+    assert shown(endless())
+
+
+class Moment(datetime.datetime):
+    """A subclass, as libraries for times have them."""
+
+
 VALUES: dict[str, tuple[object, object]] = {
+    "datetime of a subclass": (Moment(2026, 1, 2), Moment(2026, 1, 2)),
     "None": (None, None),
     "str enum": (Color.RED, "red"),
     "plain enum": (Grade.BAD, "bad"),
@@ -300,6 +525,20 @@ VALUES: dict[str, tuple[object, object]] = {
     "Decimal": (decimal.Decimal("0.10"), Decimal128("0.10")),
     "date": (datetime.date(2026, 1, 2), datetime.datetime(2026, 1, 2)),
     "datetime": (NOON, NOON),
+    "time": (datetime.time(1, 2, 3, 400), "01:02:03.000400"),
+    "time with an offset": (datetime.time(1, tzinfo=datetime.timezone.utc), "01:00:00+00:00"),
+    "timedelta": (datetime.timedelta(minutes=1, microseconds=3), 60.000003),
+    "long timedelta": (datetime.timedelta(days=100_000), 8_640_000_000.0),
+    "URL": (AnyUrl("mongodb://a.b/c"), "mongodb://a.b/c"),
+    "web address": (HttpUrl("http://a.b/c?d=é"), "http://a.b/c?d=%C3%A9"),
+    "URL of several hosts": (PostgresDsn("postgres://u@h,i/d"), "postgres://u@h,i/d"),
+    "IP address": (ipaddress.IPv4Address("1.2.3.4"), "1.2.3.4"),
+    "network": (ipaddress.IPv6Network("::/64"), "::/64"),
+    "path": (pathlib.PurePosixPath("a/b"), "a/b"),
+    "fraction": (Fraction(1, 3), "1/3"),
+    "deque": (deque([1, Grade.BAD]), [1, "bad"]),
+    "set of texts": (set("edcba"), list("abcde")),
+    "set of many kinds": ({"b", 2, "a", 1, None}, [None, 1, 2, "a", "b"]),
     "tuple": ((1, Grade.BAD), [1, "bad"]),
     "set": ({Grade.GOOD}, [1]),
     "frozenset": (frozenset({decimal.Decimal(1)}), [Decimal128("1")]),

@@ -298,6 +298,13 @@ def test_a_wrong_item_in_a_list_of_embedded_is_explained(item: object) -> None:
         hydrated(models.Home, {**HOME, "ways": [{"n": "a"}, item]})
 
 
+def test_bytes_that_are_no_key_are_explained_though_odmantic_stumbles_over_them() -> None:
+    with pytest.raises(TypeError):
+        Defaults.model_validate_doc({"_id": b"xx"})
+    with pytest.raises(DocumentError, match="must be an instance of"):
+        hydrated(Defaults, {"_id": b"xx"})
+
+
 def test_the_error_names_document_and_model() -> None:
     with pytest.raises(DocumentError, match=r"^the document with _id 'no' does not fit Country: 1 validation error"):
         hydrated(models.Country, {"_id": "no"})
@@ -331,6 +338,32 @@ class PickyInit(Model):
 
 def test_an_own_init_that_refuses_is_explained() -> None:
     assert_same_errors(PickyInit, {"_id": KEY, "name": ""})
+
+
+def test_what_fits_no_type_is_explained_beside_an_own_init() -> None:
+    assert_same_errors(PickyInit, {"_id": KEY, "name": 3})
+
+
+class PickyReader(Model):
+    """Refuses a document as ODMantic does."""
+
+    name: str
+
+    @classmethod
+    def model_validate_doc(cls, raw_doc: Document) -> Self:
+        inherited: Any = Model.model_validate_doc
+        return cast("Self", inherited.__func__(cls, {**raw_doc, "name": raw_doc.get("name") or 3}))
+
+
+def test_what_an_own_model_validate_doc_refuses_is_explained() -> None:
+    assert_same_errors(PickyReader, {"_id": KEY, "name": ""})
+
+
+def test_a_misfit_beside_a_reference_is_explained() -> None:
+    norway = models.Country(code="no", name="Norway")
+    with pytest.raises(DocumentError, match="name") as caught:
+        hydrate(mapping_of(models.Publisher), {"_id": KEY, "name": 3, "country_code": "no"}, {"country": norway})
+    assert [details["loc"] for details in caught.value.inner.errors()] == [("name",)]
 
 
 class Validated(Model):
@@ -597,6 +630,31 @@ class Owner(Model):
 def test_a_union_of_embedded_models_is_read_back(pet: Cat | Dog) -> None:
     instance = Owner(id=KEY, pet=pet)
     assert hydrated(Owner, stored(instance)) == instance
+
+
+class Pets(Model):
+    """A class that is not read by key inside pydantic-core: its validator expects field names."""
+
+    pet: Cat | Dog | None = None
+    pets: tuple[Cat, Dog] | None = None
+    named: dict[str, Dog] = {}
+    two: tuple[Cat, Dog]
+
+    @model_validator(mode="after")
+    def checked(self) -> Self:
+        return self
+
+
+@pytest.mark.parametrize("pet", [Cat(name="Tom"), Dog(breed="pug"), None], ids=["first", "second", "none"])
+def test_a_union_of_embedded_models_is_read_back_beside_validators(pet: Cat | Dog | None) -> None:
+    two = (Cat(name="Tom"), Dog(breed="pug"))
+    instance = Pets(id=KEY, pet=pet, pets=two, named={"a": Dog(breed="lab")}, two=two)
+    assert hydrated(Pets, stored(instance)) == instance
+
+
+def test_what_fits_none_of_the_models_of_a_union_is_explained() -> None:
+    with pytest.raises(DocumentError, match="pet"):
+        hydrated(Pets, {"_id": KEY, "pet": {"x": 1}, "two": [{"n": "a"}, {"b": "c"}]})
 
 
 class Kind(enum.Enum):

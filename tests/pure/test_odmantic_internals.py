@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import gc
 import importlib
+import weakref
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,9 @@ from odmantic import EmbeddedModel, Model
 from odmantic.field import FieldProxy
 
 import mongotic_adapters
-from mongotic_adapters.odmantic_internals import PRIVATE_NAMES
+from mongotic_adapters import schema_tree
+from mongotic_adapters.errors import ArgumentTypeError
+from mongotic_adapters.odmantic_internals import PRIVATE_NAMES, odm_fields, owner_of
 
 SOURCES = sorted(Path(mongotic_adapters.__file__).parent.rglob("*.py"))
 DOOR = "odmantic_internals.py"
@@ -141,3 +145,42 @@ def test_other_files_import_documented_modules_alone() -> None:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("odmantic") and node.level == 0
     }
     assert {(name, module) for name, module in found if module not in documented} == set()
+
+
+def test_asking_for_the_owner_of_a_field_does_not_keep_its_class() -> None:
+    metaclass: Any = type(Model)
+    made = metaclass("ShortLived", (Model,), {"__module__": __name__, "__annotations__": {"name": str}})
+    assert owner_of(odm_fields(made)["name"]) is made
+    watched = weakref.ref(made)
+    del made
+    gc.collect()
+    assert watched() is None
+
+
+def test_a_field_of_no_document_has_no_owner() -> None:
+    with pytest.raises(ArgumentTypeError, match="'name' belongs to no model"):
+        owner_of(odm_fields(ProbePart)["name"])
+
+
+FIELDS: Any = {"type": "model-fields", "fields": {"default": {"type": "model-field", "schema": {"type": "int"}}}}
+RECURSIVE: Any = {
+    "type": "definitions",
+    "schema": {"type": "definition-ref", "schema_ref": "it"},
+    "definitions": [{"type": "model", "ref": "it", "schema": FIELDS}],
+}
+
+
+def test_the_fields_of_a_model_are_found_whatever_is_wrapped_around_them() -> None:
+    assert schema_tree.without_wrapping(FIELDS) is FIELDS
+    assert schema_tree.without_wrapping(RECURSIVE) is FIELDS
+
+
+def test_a_field_may_be_called_like_a_setting_of_a_schema() -> None:
+    assert {"type": "int"} in list(schema_tree.parts(RECURSIVE))
+    assert {"type": "int"} not in list(schema_tree.parts({"type": "str", "default": {"type": "int"}}))
+
+
+def test_a_schema_is_rebuilt_with_its_tuples() -> None:
+    union = {"type": "union", "choices": [({"type": "int"}, "label"), {"type": "str", "default": {"type": "int"}}]}
+    found = schema_tree.rebuilt(union, lambda part: {"type": "float"} if part["type"] == "int" else None)
+    assert found == {"type": "union", "choices": [({"type": "float"}, "label"), union["choices"][1]]}

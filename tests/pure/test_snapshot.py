@@ -238,6 +238,16 @@ def test_what_cannot_be_stored_is_refused_by_name(value: object) -> None:
         taken(value)
 
 
+class Unprintable:
+    def __repr__(self) -> str:
+        raise KeyError("no")
+
+
+def test_what_cannot_even_be_printed_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="Nothing was sent"):
+        taken(Unprintable())
+
+
 def test_a_document_of_16_mib_is_the_largest() -> None:
     room = 16 * 1024 * 1024 - len(bson.encode({"a": b""}))
     assert len(encode_document({"a": b"x" * room}, CODEC, "it")) == 16 * 1024 * 1024

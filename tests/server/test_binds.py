@@ -15,7 +15,7 @@ from pymongo.uri_parser import parse_uri
 import mongotic
 from mongotic import ArgumentError, InvalidRequestError, Session, UnboundExecutionError, select, sessionmaker
 from mongotic.asyncio import AsyncSession, async_sessionmaker
-from tests.conftest import Backend, CommandLog, Document
+from tests.conftest import Backend, CommandLog, Document, maybe_awaited
 
 untyped: Any = mongotic
 
@@ -111,19 +111,39 @@ async def test_an_open_odmantic_transaction_is_joined_and_its_owner_ends_it(
     assert [document["name"] for document in raw["user"].find()] == ["Bob"]
 
 
-async def test_what_went_into_a_joined_transaction_is_its_owners_to_undo(
-    sync_engine: SyncEngine, motor_engine: AIOEngine, raw: Database[Document]
+async def test_rollback_aborts_a_joined_transaction_once_something_was_flushed_into_it(
+    backend: Backend, raw: Database[Document]
 ) -> None:
-    with sync_engine.transaction() as opened, Session(opened) as session:
-        session.add(User(name="Ann"))
-        session.rollback()
-        session.add(User(name="Bob"))
-        session.flush()
-        with pytest.raises(InvalidRequestError, match="abort"):
-            session.rollback()
-        opened.abort()
-        opened.start()
+    engine: Any = backend.engine
+    opened: Any = engine.transaction()
+    await maybe_awaited(opened.start())
+    async with backend.maker(opened)() as session:
+        ann, bob = User(name="Ann"), User(name="Bob")
+        session.add(ann)
+        await session.rollback()
+        assert ann not in session
+        opened.get_driver_session()  # still open
+
+        session.add(bob)
+        await session.flush()
+        await session.rollback()
+        assert bob not in session
+        with pytest.raises(RuntimeError, match="ransaction not started"):
+            await maybe_awaited(opened.commit())
     assert raw["user"].count_documents({}) == 0
+
+
+async def test_rollback_of_what_the_owner_has_committed_is_refused(backend: Backend, raw: Database[Document]) -> None:
+    engine: Any = backend.engine
+    opened: Any = engine.transaction()
+    await maybe_awaited(opened.start())
+    async with backend.maker(opened)() as session:
+        session.add(User(name="Bob"))
+        await session.commit()
+        await maybe_awaited(opened.commit())
+        with pytest.raises(InvalidRequestError, match="not open"):
+            await session.rollback()
+    assert raw["user"].count_documents({}) == 1
 
 
 async def test_an_odmantic_session_that_is_not_open_is_refused(backend: Backend, commands: CommandLog) -> None:

@@ -331,7 +331,7 @@ async def test_large_documents_are_counted_command_by_command(
     badges = [Badge(code=code, text="x" * 12_000_000) for code in range(5)]
     session.add_all(badges)
     with pytest.raises(IntegrityError) as caught:
-        await session.commit()
+        await session.flush()
     assert caught.value.instance is badges[3]
     assert (len(caught.value.written), len(caught.value.pending)) == (3, 2)
     assert commands.names() == ["insert badge", "insert badge"]

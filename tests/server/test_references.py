@@ -52,7 +52,13 @@ async def test_what_is_referred_to_is_stored_first(
     book = Book(title="b", publisher=Publisher(name="p", country=Country(name="c")), author=Author(name="a"))
     session.add(book)
     await session.commit()
-    assert commands.names() == ["insert country", "insert author", "insert publisher", "insert book"]
+    assert commands.names() == [
+        "insert country",
+        "insert author",
+        "insert publisher",
+        "insert book",
+        "commitTransaction 1",
+    ]
     assert raw["book"].find_one() == {
         "_id": book.id,
         "title": "b",

@@ -78,7 +78,7 @@ async def test_many_instances_are_one_command_per_collection(session: AsyncSessi
     session.add_all([User(name=f"user {number}") for number in range(50)])
     session.add_all([Badge(code=f"{number}", owner="Ann") for number in range(50)])
     await session.commit()
-    assert commands.names() == ["insert user", "insert badge"]
+    assert commands.names() == ["insert user", "insert badge", "commitTransaction 1"]
 
 
 async def test_adding_twice_stores_once(session: AsyncSession, raw: Database[Document]) -> None:

@@ -38,28 +38,22 @@ async def flush(port: Port, books: Bookkeeping) -> None:
 
     After an error the session goes on: what was written is clean, the rest is still pending, and the error lists both.
     """
-    _warn(await _write(port, books))
+    await announce(books)
+    warn(await write_plan(port, books, plan(books)))
 
 
-async def commit(port: Port, books: Bookkeeping, *, expire: bool = False) -> None:
-    """Write every unwritten change and make it final; see `flush`.
+async def write_plan(port: Port, books: Bookkeeping, todo: Plan, *, tell: bool = True) -> list[str]:
+    """Write what is planned, and return what to warn of.
 
     Arguments:
         port: where to write.
         books: the session's.
-        expire: let every instance count as expired afterwards.
+        todo: the plan.
+        tell: tell listeners of each step that is written.
+
+    Raises:
+        FlushError: see `flush`.
     """
-    await books.events.tell("before_commit")
-    messages = await _write(port, books)
-    books.commit(expire=expire)
-    await books.events.tell("after_commit")
-    _warn(messages)
-
-
-async def _write(port: Port, books: Bookkeeping) -> list[str]:
-    """Write every unwritten change, and return what to warn of."""
-    await announce(books)
-    todo = plan(books)
     for instance in todo.unchanged:
         books.unchanged(instance)
     written: list[Model] = []
@@ -69,7 +63,8 @@ async def _write(port: Port, books: Bookkeeping) -> list[str]:
         try:
             messages += await _write_step(port, books, step, todo, written)
         finally:  # a step that failed may have written some of its instances
-            await report_written(books, step.changes, written[earlier:])
+            if tell:
+                await report_written(books, step.changes, written[earlier:])
         await _read_partial(port, books, step)
     if todo.steps:
         await books.events.tell("after_flush")
@@ -227,6 +222,7 @@ def _missing(step: Step, report: WriteReport, written: Sequence[Model], todo: Pl
     return [message]
 
 
-def _warn(messages: Sequence[str]) -> None:
+def warn(messages: Sequence[str]) -> None:
+    """Warn of documents that were not as expected."""
     for message in messages:
         warnings.warn(message, StaleDeleteWarning, stacklevel=2)
