@@ -116,6 +116,12 @@ class Pending(UnawaitedValue, Coroutine[Any, Any, T], Generic[T]):
                 return getattr(self._coroutine, name)  # for those who describe tasks
             return super().__getattr__(name)
 
+        def __bool__(self) -> bool:
+            # From Python 3.13 on, a task that describes itself asks so whether it has a coroutine.
+            if sys._getframe(1).f_globals.get("__name__") != "asyncio.base_tasks":
+                self._refuse()
+            return True
+
     def _refuse(self) -> NoReturn:
         if inspect.getcoroutinestate(self._coroutine) == inspect.CORO_CREATED:
             self._coroutine.close()  # the error says it all; no warning after it
