@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 from odmantic import Model
 from typing_extensions import Self, TypedDict, Unpack
 
-from mongotic_adapters import compiler
+from mongotic_adapters import compiler, shell
 from mongotic_adapters.columns import Column
 from mongotic_adapters.commands import Read
 from mongotic_adapters.encoding import Document
@@ -100,6 +100,11 @@ class Insert(Generic[M]):
         name = self.mapping.name
         return ArgumentTypeError(f"insert({name}).values() takes dicts and {name} instances, got {shown(row)}")
 
+    def __str__(self) -> str:
+        """The command as MongoDB's shell writes it."""
+        documents = [document.document for document in (self.given or ())[:100]]
+        return shell.call(self.mapping.collection, "insertMany", documents)
+
     def __repr__(self) -> str:
         return f"insert({self.mapping.name}).values(<{len(self.given or ())} rows>)"
 
@@ -162,6 +167,10 @@ class Update(Synchronized, Generic[M]):
             raise ArgumentError(f"{where} has nothing to set")
         return replace(self, assigned={**self.assigned, **compiler.assignments(self.command.mapping, every)})
 
+    def __str__(self) -> str:
+        """The command as MongoDB's shell writes it."""
+        return shell.call(self.command.mapping.collection, "updateMany", self.command.filter, {"$set": self.assigned})
+
     def __repr__(self) -> str:
         return f"update({self.command.mapping.name}).where({shown(self.command.filter)}).values({shown(self.assigned)})"
 
@@ -169,6 +178,10 @@ class Update(Synchronized, Generic[M]):
 @dataclass(frozen=True, eq=False, repr=False)
 class Delete(Synchronized, Generic[M]):
     """Removes every document that fits, beside the unit of work.  Made by `delete`."""
+
+    def __str__(self) -> str:
+        """The command as MongoDB's shell writes it."""
+        return shell.call(self.command.mapping.collection, "deleteMany", self.command.filter)
 
     def __repr__(self) -> str:
         return f"delete({self.command.mapping.name}).where({shown(self.command.filter)})"
