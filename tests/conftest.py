@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -31,6 +31,7 @@ from mongotic.asyncio.session import Done
 from mongotic.result import ScalarResult, SelectResult
 from mongotic.testing import EmbeddedMongo
 from mongotic.transaction import SessionTransaction
+from mongotic_adapters.flows import driving
 
 Document: TypeAlias = dict[str, Any]  # what the raw driver gives; tests compare it with literals
 SessionMaker: TypeAlias = Callable[[], AsyncSession]
@@ -237,6 +238,11 @@ def awaited(method: Callable[..., object]) -> Callable[..., object]:
         return method(*arguments, **options)
 
     return call
+
+
+def driven(call: Coroutine[Any, Any, object]) -> object:
+    """Run what a blocking session was asked in awaited form, where no event loop is at hand."""
+    return driving.run(call)
 
 
 def done_at_once(method: Callable[..., object]) -> Callable[..., Done]:

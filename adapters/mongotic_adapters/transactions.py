@@ -100,6 +100,8 @@ class OwnTransaction:
                 _start(transaction)
             except InvalidOperation as error:
                 raise InvalidRequestError(f"begin(): {error}; end that transaction first") from error
+            except ConfigurationError as error:  # of a client that does not wait for answers, say
+                raise InvalidRequestError(f"begin(): {error}; give begin() a write_concern") from error
             self._transaction = transaction
         return self._transaction
 
@@ -127,6 +129,15 @@ class OwnTransaction:
         if driver is None or not driver.in_transaction or self.is_ending:
             return None
         return driver.abort_transaction()
+
+    def kill(self) -> object:
+        """Kill what a commit that failed may have left open: one `killSessions` command.
+
+        A driver must not abort after a commit.  The server would go on with the transaction for a minute, and refuse
+        whoever else writes to its documents.
+        """
+        driver = cast("Any", self.odmantic).session.session
+        return driver.client.admin.command("killSessions", [driver.session_id])
 
     def end(self) -> object:
         """End the driver's session, if it is the transaction's own."""

@@ -158,7 +158,6 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
     async def commit(self) -> None:
         """Write every unwritten change and make it final; see `Session.commit`."""
         await self._do(self._commit())
-        self._transaction_ended()
 
     def rollback(self) -> Done:
         """Undo what is not committed; may be awaited, and is done in memory at once.  See `Session.rollback`."""
@@ -213,8 +212,8 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
     async def _settle(self) -> None:
         """Do what a `rollback()` nobody awaited has left to be done."""
         if self._owes_listeners:
-            self._owes_listeners = False
             with self._operation("settle"):
+                self._owes_listeners = False
                 await transacting.after_rollback(self._port, self._books)
 
 
