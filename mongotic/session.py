@@ -268,8 +268,8 @@ class SessionBase:
 
     def _note_failure(self, error: BaseException) -> None:
         """See that what an error has made of the transaction is undone in memory at once."""
-        if not self._port.in_transaction or self._failed:
-            return
+        if self._failed or not (self._port.has_open_transaction or self._port.joins_transaction):
+            return  # nothing was sent in it: the one that began by itself after a commit, say
         if isinstance(error, (FlushError, OperationalError)) or not isinstance(error, Exception):
             self._failed = True
             self._books.undo(values=True)

@@ -271,7 +271,10 @@ class Backend:
 
     def maker(self, bind: Any = None, **options: Any) -> SessionMaker:
         """Return a maker of awaited sessions, bound to the engine unless told otherwise."""
-        make = self.real_maker(bind, **options)
+        return self.maker_of(self.real_maker(bind, **options))
+
+    def maker_of(self, make: sessionmaker | async_sessionmaker) -> SessionMaker:
+        """Return *make* as one of awaited sessions."""
         if isinstance(make, async_sessionmaker):
             return make
         return lambda: cast("AsyncSession", AwaitedSession(make()))

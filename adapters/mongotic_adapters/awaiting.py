@@ -125,7 +125,8 @@ class AwaitingPort(Transacting):
                     records = split(batch, collection.codec_options)
                 yield records
         finally:
-            await cursor.close()
+            with translated(action):
+                await cursor.close()
 
     def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
         custom = self.binding.overrides(read.mapping)
@@ -197,7 +198,8 @@ class AwaitingPort(Transacting):
                 if not cursor.alive:
                     return
         finally:
-            await cursor.close()
+            with translated(action):
+                await cursor.close()
 
     async def _to_be_read(self, call: Awaitable[T]) -> T:
         """Await a read; one of a transaction to its end, or it might overtake the abort, and begin it anew."""
