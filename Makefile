@@ -10,7 +10,7 @@ PYTHON := $(VENV)/bin/python
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers coverage dist smoke matrix bench format clean
+.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench format clean
 
 help:  ## show this list
 	@awk -F ':.*##' '/^[a-z]+:.*##/ {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: $(VENV)/.has-demo  ## a guided tour on a real MongoDB with real flight dat
 
 test: $(VENV)/.has-test  ## all tests, on this interpreter
 	$(PYTHON) -m pytest
+
+soak: $(VENV)/.has-test  ## long runs: primaries are killed and stepped down under transactions
+	$(PYTHON) -m tests.soak.transfers
 
 check: lint types layers coverage dist smoke  ## everything a change must pass (tests run under coverage)
 
