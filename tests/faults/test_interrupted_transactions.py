@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -132,7 +132,7 @@ async def test_a_task_cancelled_at_every_step(
     fill(raw)
     async with make() as session:
         steps = await steps_of(work(session))
-    seen = set()
+    seen: set[tuple[bool, bool]] = set()
     # With threads and sockets the same step is not the same point each time; many steps hit every await.
     for step in sorted({round(steps * n / 60) for n in range(61)}):
         fill(raw)
@@ -350,8 +350,8 @@ def test_an_event_loop_that_is_closed_and_another_one(server_uri: str, raw: Data
 
     def engine() -> AIOEngine:
         if kind == "motor":
-            return AIOEngine(AsyncIOMotorClient(server_uri), raw.name)
-        return PyMongoEngine(AsyncMongoClient(server_uri), raw.name)
+            return AIOEngine(AsyncIOMotorClient[Document](server_uri), raw.name)
+        return PyMongoEngine(AsyncMongoClient[Document](server_uri), raw.name)
 
     async def first() -> None:
         bound = engine()
@@ -368,7 +368,7 @@ def test_an_event_loop_that_is_closed_and_another_one(server_uri: str, raw: Data
         bound = engine()
         async with async_sessionmaker(bound)() as session:
             await asyncio.wait_for(in_a_block(session), 30)
-        client: Any = bound.client
+        client = cast("Any", bound).client
         await maybe_awaited(client.close())
 
     asyncio.run(first())

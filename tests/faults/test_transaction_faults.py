@@ -73,10 +73,9 @@ class Work:
 
     def __init__(self, accounts: list[Account], entries: list[Entry]) -> None:
         self.accounts, self.entries = accounts, entries
-        self.added: list[Model] = [
-            *(Account(number=n, email=f"{n}@x", balance=7) for n in (8, 9)),
-            *(Entry(number=n, text="new") for n in (8, 9)),
-        ]
+        self.added: list[Model] = []
+        self.added += [Account(number=n, email=f"{n}@x", balance=7) for n in (8, 9)]
+        self.added += [Entry(number=n, text="new") for n in (8, 9)]
 
     def stage(self, session: AsyncSession) -> None:
         session.add_all(self.added)
@@ -481,7 +480,8 @@ async def run(backend: Backend, fn: Any, **options: Any) -> object:
     """Call `run_transaction` with a function that is given an awaited session."""
     maker: Any = backend.real_maker()
     if backend.name != "sync":
-        return await mongotic.asyncio.run_transaction(maker, fn, **options)
+        result: object = await mongotic.asyncio.run_transaction(maker, fn, **options)
+        return result
 
     def blocking(session: Any) -> object:
         from tests.conftest import AwaitedSession, driven

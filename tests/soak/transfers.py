@@ -13,6 +13,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -84,7 +86,7 @@ def work_blocking(work: Work, uri: str, workers: Sequence[int]) -> None:
     with MongoClient[dict[str, Any]](uri) as client:
         make = sessionmaker(SyncEngine(client, DATABASE))
 
-        def move(session: Session, transfer: Transfer) -> None:
+        def move(transfer: Transfer, session: Session) -> None:
             source, target = session.get_one(Account, transfer.source), session.get_one(Account, transfer.target)
             source.balance -= transfer.amount
             target.balance += transfer.amount
@@ -95,7 +97,7 @@ def work_blocking(work: Work, uri: str, workers: Sequence[int]) -> None:
             try:
                 while not work.is_over.is_set():
                     transfer = following()
-                    mongotic.run_transaction(make, lambda session, moved=transfer: move(session, moved))
+                    mongotic.run_transaction(make, partial(move, transfer))
                     work.acknowledged.append(transfer.number)
             except BaseException as error:
                 work.errors.append(error)
@@ -112,14 +114,14 @@ async def work_awaiting(work: Work, kind: str, uri: str, workers: Sequence[int])
     """Let some workers move money in tasks, until the work is over."""
     client: Any
     if kind == "motor":
-        client = AsyncIOMotorClient(uri)
+        client = AsyncIOMotorClient[dict[str, Any]](uri)
         engine = AIOEngine(client, DATABASE)
     else:
-        client = AsyncMongoClient(uri)
+        client = AsyncMongoClient[dict[str, Any]](uri)
         engine = PyMongoEngine(client, DATABASE)
     make = async_sessionmaker(engine)
 
-    async def move(session: AsyncSession, transfer: Transfer) -> None:
+    async def move(transfer: Transfer, session: AsyncSession) -> None:
         source = await session.get_one(Account, transfer.source)
         target = await session.get_one(Account, transfer.target)
         source.balance -= transfer.amount
@@ -131,7 +133,7 @@ async def work_awaiting(work: Work, kind: str, uri: str, workers: Sequence[int])
         try:
             while not work.is_over.is_set():
                 transfer = following()
-                await mongotic.asyncio.run_transaction(make, lambda session, moved=transfer: move(session, moved))
+                await mongotic.asyncio.run_transaction(make, partial(move, transfer))
                 work.acknowledged.append(transfer.number)
         except BaseException as error:
             work.errors.append(error)
@@ -156,10 +158,8 @@ def kill_primary(server: EmbeddedMongo, client: MongoClient[Any], work: Work) ->
 
 def step_down(server: EmbeddedMongo, client: MongoClient[Any], work: Work) -> None:
     """Ask the primary to make room for another one."""
-    try:
+    with suppress(AutoReconnect):  # it closes its connections
         client.admin.command("replSetStepDown", 10, secondaryCatchUpPeriodSecs=5)
-    except AutoReconnect:
-        pass  # it closes its connections
     await_progress(work)
 
 
@@ -263,7 +263,9 @@ def main() -> None:
             began = time.monotonic()
             done = soak(server, [kind], options.faults, options.seed)
             seconds = time.monotonic() - began
-            print(f"{kind}: {done:,} transfers by {WORKERS} workers, {options.faults} faults, {seconds:.0f} s: all hold")
+            print(
+                f"{kind}: {done:,} transfers by {WORKERS} workers, {options.faults} faults, {seconds:.0f} s: all hold"
+            )
 
 
 if __name__ == "__main__":
