@@ -14,6 +14,7 @@ with Session() as session:
 
 from mongotic_adapters.clients import create_engine, create_indexes
 
+from . import event
 from .exceptions import (
     ArgumentError,
     DocumentError,
@@ -32,6 +33,7 @@ from .exceptions import (
     UnmappedInstanceError,
 )
 from .expressions import and_, asc, col, desc, not_, or_
+from .inspection import inspect, make_transient, object_session
 from .model import MongoBaseModel
 from .result import Result, Row, ScalarResult, SelectResult
 from .retrying import run_transaction
@@ -76,8 +78,12 @@ __all__ = [
     "create_indexes",
     "delete",
     "desc",
+    "event",
     "insert",
+    "inspect",
+    "make_transient",
     "not_",
+    "object_session",
     "or_",
     "run_transaction",
     "scoped_session",
