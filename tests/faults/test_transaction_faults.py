@@ -5,6 +5,7 @@ open, and the same work succeeds when it is done again."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -476,12 +477,11 @@ async def test_statements_in_a_transaction_fail_as_a_whole(
 # -- run_transaction ----------------------------------------------------------------------------------------------
 
 
-async def run(backend: Backend, fn: Any, **options: Any) -> object:
+async def run(backend: Backend, fn: Callable[[Any], Coroutine[Any, Any, object]], **options: Any) -> object:
     """Call `run_transaction` with a function that is given an awaited session."""
     maker: Any = backend.real_maker()
     if backend.name != "sync":
-        result: object = await mongotic.asyncio.run_transaction(maker, fn, **options)
-        return result
+        return await mongotic.asyncio.run_transaction(maker, fn, **options)
 
     def blocking(session: Any) -> object:
         from tests.conftest import AwaitedSession, driven
