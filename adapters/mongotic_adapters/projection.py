@@ -46,7 +46,7 @@ class Projection:
         self._expect_one_model()
         paths = tuple(reader.dotted for reader in self.readers)
         self.names = _names([reader.path for reader in self.readers])
-        self.keys = _keys([reader.key for reader in self.readers])
+        self.keys = _keys([key for reader in self.readers for key in reader.keys])
         self._row = row_class(self.names, paths)
 
     def rows(self, documents: Sequence[Document]) -> list[AnyRow]:

@@ -95,18 +95,29 @@ class FieldSchema(NamedTuple):
         return parts(self.schema, self.definitions, within)
 
 
+def without_wrapping(schema: Schema) -> Schema:
+    """Return the part of the schema of a model that lists its fields."""
+    return list(_wrappings(schema))[-1]
+
+
 def field_schema(whole: Schema, name: str) -> FieldSchema:
     """Return what the schema of a class says of a field."""
-    node, config = whole, cast("Schema", {})
+    nodes = list(_wrappings(whole))
+    config = next((node.get("config") for node in nodes if node["type"] == "model"), None)
+    definitions = [part for node in nodes for part in cast("list[Schema]", node.get("definitions", []))]
+    field = cast("dict[str, Schema]", nodes[-1]["fields"])[name]
+    return FieldSchema(cast("Schema", field["schema"]), cast("Schema", config or {}), definitions)
+
+
+def _wrappings(schema: Schema) -> Iterator[Schema]:
+    """Give the schema of a model, what it wraps, and so on to the part that lists the fields."""
     definitions: list[Schema] = []
-    while node["type"] != "model-fields":
-        definitions += cast("list[Schema]", node.get("definitions", []))
-        if node["type"] == "model":
-            config = cast("Schema", node.get("config") or {})
-        if node["type"] == "definition-ref":
-            reference = node["schema_ref"]
-            node = next(definition for definition in definitions if definition.get("ref") == reference)
+    yield schema
+    while schema["type"] != "model-fields":
+        definitions += cast("list[Schema]", schema.get("definitions", []))
+        if schema["type"] == "definition-ref":
+            reference = schema["schema_ref"]
+            schema = next(definition for definition in definitions if definition.get("ref") == reference)
         else:
-            node = cast("Schema", node["schema"])
-    field = cast("dict[str, Schema]", node["fields"])[name]
-    return FieldSchema(cast("Schema", field["schema"]), config, definitions)
+            schema = cast("Schema", schema["schema"])
+        yield schema

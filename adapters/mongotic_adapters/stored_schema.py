@@ -61,6 +61,14 @@ def by_name(owner: type[BaseModel], name: str) -> FieldSchema:
     return FieldSchema(form(schema), config, [stored(definition) for definition in definitions])
 
 
+def aliases(owner: type[BaseModel], name: str) -> tuple[str, ...]:
+    """Return the keys under which a field of a plain model is looked for where its name is missing."""
+    whole = schema_tree.without_wrapping(stored(cast("Schema", owner.__pydantic_core_schema__)))
+    field = cast("dict[str, Schema]", whole["fields"])[name]
+    paths = _aliases(field.get("validation_alias"))[1:]
+    return tuple(str(path[0]) for path in paths if len(path) == 1)
+
+
 def named(schema: Schema) -> Schema:
     """Return a copy of a schema that takes plain models as they are stored, and ODMantic's by the names of their
     fields."""

@@ -38,6 +38,7 @@ from mongotic_adapters.encoding import encode_field, encode_instance, encode_ope
 from mongotic_adapters.errors import ArgumentError, DocumentError
 from mongotic_adapters.hydration import hydrate
 from mongotic_adapters.mapping import mapping_of
+from mongotic_adapters.projection import Projection
 from tests.pure import plain_models as plain
 from tests.pure.models import KEY
 from tests.pure.plain_models import VALUES, Aliased
@@ -503,5 +504,38 @@ def test_columns_are_read_as_whole_documents_are() -> None:
     assert values(col(Order.lines).qty, {"lines": [{"qty": 7}, {"qty": 8}]}) == [[7, 8]]
     assert values(col(Order.typed).price, {"typed": {"price": Decimal128("1.5")}}) == [decimal.Decimal("1.5")]
     assert values(col(Order.typed).pattern, {"typed": {"pattern": Regex("a")}}) == [re.compile("a")]
+    assert values(col(Order.lines).qty, {"lines": [{"Qty": 7}, {}]}) == [[7, 0]]
     street = values(col(Order.home).street, {"home": {"street": {"name": "a", "line": {"qty": 2}}}})
     assert street == [plain.Street(name="a", line=Aliased(Qty=2))]
+
+
+class Traced(BaseModel):
+    tags: list[str] = PydanticField(default_factory=lambda: ["new"], alias="Tags")
+    camel: plain.Camel = plain.CAMEL
+    node: plain.Node | None = None
+
+
+class Tracing(MongoBaseModel):
+    __tablename__ = "tracing"
+    traced: Traced = Traced()
+
+
+def test_a_column_is_fetched_under_every_key_it_may_have() -> None:
+    traced = col(Tracing.traced)
+    projection = Projection([traced.tags, traced.camel.unit_price, traced.node.value])
+    assert projection.keys == {
+        "_id": 0,
+        "traced.tags": 1,
+        "traced.Tags": 1,
+        "traced.camel.unit_price": 1,
+        "traced.camel.unitPrice": 1,
+        "traced.node.value": 1,
+        "traced.node.Value": 1,
+    }
+    document: dict[str, Any] = {
+        "traced": {"Tags": ["a"], "camel": {"unitPrice": Decimal128("1")}, "node": {"Value": Decimal128("2")}}
+    }
+    assert projection.rows([document, {"traced": {}}]) == [
+        (["a"], decimal.Decimal(1), decimal.Decimal(2)),
+        (["new"], decimal.Decimal("1.10"), None),
+    ]
