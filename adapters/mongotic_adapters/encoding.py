@@ -130,7 +130,11 @@ def _plain_fields(model: type[BaseModel]) -> list[tuple[str, Callable[[object], 
 
 
 def _encode_dataclass(instance: DataclassInstance) -> Document:
-    document: Document = {field.name: encode_value(getattr(instance, field.name)) for field in fields(instance)}
+    document: Document = {}
+    for field in fields(instance):
+        if not hasattr(instance, field.name):
+            raise _incomplete(type(instance).__name__, field.name)
+        document[field.name] = encode_value(getattr(instance, field.name))
     config = cast("Document", getattr(instance, "__pydantic_config__", None) or {})
     if config.get("extra") == "allow":
         document.update((key, encode_value(value)) for key, value in vars(instance).items() if key not in document)

@@ -54,7 +54,10 @@ def check(model: type[odm.BaseODMModel], name: str, encode: Encode) -> Check | N
         except (RecursionError, ArgumentError):
             raise
         except Exception as error:  # a validator of the user's may raise anything
-            raise ArgumentError(f"{where}: reading it back fails: {error!r}. Nothing was sent.") from error
+            raise ArgumentError(
+                f"{where}: reading it back fails: {error!r}. Nothing was sent. A validator of a whole model is "
+                "given a dict of its fields by their names."
+            ) from error
         raise ArgumentError(
             f"{where}: read back, it would be another value. Nothing was sent. Plain models are stored as their "
             "fields, and their validators must leave those as they are. Serializers have no part in it, but "

@@ -230,14 +230,10 @@ def _datetime(schema: Schema) -> Schema:
 
 def _in_zone(zone: object, value: object) -> object:
     """Return a moment as its field wants it; the driver's settings say whether documents have zones."""
-    if not isinstance(value, datetime.datetime):
+    utc = datetime.timezone.utc
+    if not isinstance(value, datetime.datetime) or (value.tzinfo is None) == (zone == "naive"):
         return value
-    moment = value if value.tzinfo else value.replace(tzinfo=datetime.timezone.utc)
-    if zone == "naive":
-        return moment.astimezone(datetime.timezone.utc).replace(tzinfo=None) if value.tzinfo else value
-    if isinstance(zone, int):
-        return moment.astimezone(datetime.timezone(datetime.timedelta(seconds=zone)))
-    return moment
+    return value.astimezone(utc).replace(tzinfo=None) if zone == "naive" else value.replace(tzinfo=utc)
 
 
 def _members(schema: Schema) -> Schema:

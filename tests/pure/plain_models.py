@@ -296,6 +296,11 @@ class Box:
     hidden: Annotated[int, PydanticField(exclude=True)] = 0
 
 
+@pydantic_dataclass(config=ConfigDict(extra="allow"))
+class OpenBox:
+    price: decimal.Decimal
+
+
 class Coordinates(NamedTuple):
     x: decimal.Decimal
     line: Aliased = Aliased()
@@ -369,6 +374,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "dataclass": (Point, point()),
     "slots": (Slotted, Slotted(datetime.date(2026, 1, 2), re.compile("a"))),
     "dataclass of Pydantic's": (Box, Box(decimal.Decimal(1), Box(decimal.Decimal(2)), 3)),
+    "dataclass with extra keys": (OpenBox, cast("Any", OpenBox)(price=ONE, more=[1])),
     "named tuple": (Coordinates, Coordinates(decimal.Decimal(1), Aliased(Qty=2))),
     "plain models in plain models": (
         Holder,

@@ -14,7 +14,8 @@ import pytest
 from bson import Decimal128, Regex
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
-from odmantic import EmbeddedModel, Field, Model
+from odmantic import EmbeddedModel, Field, Model, Reference
+from odmantic.bson import WithBsonSerializer
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -29,6 +30,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic import Field as PydanticField
+from pydantic.fields import FieldInfo
 from typing_extensions import Self
 
 from mongotic import MongoBaseModel, col
@@ -40,7 +42,8 @@ from mongotic_adapters.hydration import hydrate
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.projection import Projection
 from tests.pure import plain_models as plain
-from tests.pure.models import KEY
+from tests.pure.models import KEY, Country
+from tests.pure.models import Street as ModelStreet
 from tests.pure.plain_models import VALUES, Aliased
 
 CODEC = cast("CodecOptions[dict[str, Any]]", CodecOptions(uuid_representation=UuidRepresentation.STANDARD))
@@ -251,6 +254,59 @@ def test_the_serializers_of_the_field_itself_are_asked() -> None:
     assert document["chosen"]["name"] == "a"
 
 
+class Whole(Model):
+    """Every kind of field, beside a serializer of the model itself."""
+
+    line: Aliased
+    street: ModelStreet
+    streets: list[ModelStreet]
+    by_name: dict[str, ModelStreet]
+    maybe: ModelStreet | None = None
+    word: Annotated[str, WithBsonSerializer(lambda word: word[::-1])] = "abc"
+    country: Country = Reference(key_name="country_code")
+
+    @model_serializer(mode="wrap")
+    def dumped(self, handler: Any) -> Any:
+        return handler(self)
+
+
+def test_every_kind_of_field_beside_a_serializer_of_the_model() -> None:
+    street = ModelStreet(name="a")
+    country = Country(code="no", name="Norway")
+    instance = Whole(
+        id=KEY, line=Aliased(Qty=1), street=street, streets=[street], by_name={"a": street}, country=country
+    )
+    embedded = {"n": "a", "number": 1}
+    assert stored(instance) == {
+        "_id": KEY,
+        "line": {"qty": 1},
+        "street": embedded,
+        "streets": [embedded],
+        "by_name": {"a": embedded},
+        "maybe": None,
+        "word": "cba",
+        "country_code": "no",
+    }
+
+
+class Undumpable(BaseModel):
+    name: str = "a"
+
+    @field_serializer("name")
+    def fail(self, name: str) -> str:
+        raise KeyError(name)
+
+
+class HasUndumpable(Model):
+    serialized: Annotated[Undumpable, WithBsonSerializer(lambda dumped: dumped)]
+
+
+def test_a_bson_serializer_is_given_the_dump_of_a_plain_model() -> None:
+    assert stored(define(Model, Undumpable)(id=KEY, value=Undumpable())) == {"_id": KEY, "value": {"name": "a"}}
+    with pytest.raises(ArgumentError, match="KeyError: 'a'"):
+        stored(HasUndumpable(serialized=Undumpable()))
+
+
 class OwnModelSerializer(Model):
     line: Aliased
     hidden: int = Field(default=1)
@@ -385,6 +441,7 @@ UNREADABLE: dict[str, tuple[Any, Any, str]] = {
     ),
     "broken constraint": (Line, assigned(Line(), qty=-1), "qty: Input should be greater than or equal to 0"),
     "missing": (Line, without(Line(), "qty"), "an instance of Line cannot be stored: it has no value for 'qty'"),
+    "missing in a dataclass": (plain.Slotted, plain.Slotted.__new__(plain.Slotted), "it has no value for 'day'"),
     "subclass": (Aliased, plain.Special(Qty=1), "more: Extra inputs are not permitted"),
     "deep": (list[Line], [Line(), assigned(Line(), tag=3)], "1.tag: Input should be a valid string"),
     "serializer and validator": (Hundredfold, Hundredfold(price=500), "read back, it would be another value"),
@@ -398,6 +455,36 @@ UNREADABLE: dict[str, tuple[Any, Any, str]] = {
     ),
     "secret": (Secretive, Secretive(secret=SecretStr("s3cret")), "SecretStr is not stored in clear text"),
 }
+
+
+def test_a_plain_model_that_contains_itself_is_refused() -> None:
+    node = plain.Node(Value=plain.ONE)
+    node.children.append(node)
+    made = define(MongoBaseModel, plain.Node)
+    instance = made.model_construct(id=KEY, value=node)
+    with pytest.raises(ArgumentError, match="nested too deeply, or contains itself"):
+        stored(instance)
+    with pytest.raises(ArgumentError, match="nested too deeply, or contains itself"):
+        encode_field(mapping_of(made).fields["value"], node)
+
+
+class Recursing(BaseModel):
+    depth: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def deeper(cls, data: Any) -> Any:
+        return endless(data) if data["depth"] else data
+
+
+def endless(value: Any) -> Any:
+    return endless(value)
+
+
+def test_a_validator_without_end_is_refused() -> None:
+    made = define(MongoBaseModel, Recursing)
+    with pytest.raises(ArgumentError, match="nested too deeply"):
+        stored(made(value=assigned(Recursing.model_construct(), depth=1)))
 
 
 @pytest.mark.parametrize(("kind", "value", "reason"), UNREADABLE.values(), ids=UNREADABLE)
@@ -539,3 +626,21 @@ def test_a_column_is_fetched_under_every_key_it_may_have() -> None:
         (["a"], decimal.Decimal(1), decimal.Decimal(2)),
         (["new"], decimal.Decimal("1.10"), None),
     ]
+
+
+def shouted(values: dict[str, Any]) -> str:
+    return str(values["name"]).upper()
+
+
+class Derived(BaseModel):
+    name: str
+    loud: str = PydanticField(default_factory=cast("Any", shouted))
+
+
+@pytest.mark.skipif(
+    not hasattr(FieldInfo, "default_factory_takes_validated_data"), reason="such factories came with Pydantic 2.10"
+)
+def test_a_default_made_of_other_fields_is_unknown_to_a_column() -> None:
+    made = define(MongoBaseModel, Derived)
+    assert values(col(made.value).loud, {"value": {"name": "a"}}, {"value": {"loud": "B"}}) == [None, "B"]
+    assert read(made, {"value": {"name": "a"}}).value == Derived(name="a", loud="A")
