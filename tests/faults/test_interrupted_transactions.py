@@ -134,7 +134,7 @@ async def test_a_task_cancelled_at_every_step(
         steps = await steps_of(work(session))
     seen: set[tuple[bool, bool]] = set()
     # With threads and sockets the same step is not the same point each time; many steps hit every await.
-    for step in sorted({round(steps * n / 60) for n in range(61)}):
+    for step in sorted({round(steps * n / 30) for n in range(31)}):
         fill(raw)
         async with make() as session:
             cancelled = await cancelled_at(work(session), step)
@@ -176,7 +176,7 @@ async def test_run_transaction_cancelled_at_every_step(asyncio_backend: Backend,
 
     fill(raw)
     steps = await steps_of(work())
-    for step in sorted({round(steps * n / 60) for n in range(61)}):
+    for step in sorted({round(steps * n / 30) for n in range(31)}):
         fill(raw)
         cancelled = await cancelled_at(work(), step)
         stands = everything(raw)
