@@ -125,7 +125,7 @@ async def _write_atomically(port: Port, books: Bookkeeping, todo: Plan) -> tuple
             port.abandon()
             await port.settle()
             if isinstance(error, FlushError):
-                error.written, error.pending = [], _instances(todo)
+                error.written, error.pending = [], [*_instances(todo), *todo.ousted]
             if attempt == ATTEMPTS or not isinstance(error, MongoticError) or not error.is_transient:
                 raise
             await port.pause(random.uniform(0, 0.005 * 2**attempt))  # no secret
