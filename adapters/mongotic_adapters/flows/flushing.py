@@ -66,7 +66,7 @@ async def write_plan(port: Port, books: Bookkeeping, todo: Plan, *, tell: bool =
         return await _write_steps(port, books, todo, tell=tell)
     except FlushError as error:
         if port.in_transaction:
-            error.undone([change.instance for step in todo.steps for change in step.changes])
+            error.undone(_unwritten(todo, ()))
         raise
 
 
