@@ -40,6 +40,11 @@ class Loading(Holdings):
         state = state_of(instance)
         return state is not None and state.expired
 
+    def is_merged(self, instance: Model) -> bool:
+        """Tell whether the next flush writes *instance*, whether or not there is a document."""
+        state = state_of(instance)
+        return state is not None and state.state is State.MERGED
+
     def load(
         self,
         mapping: Mapping,

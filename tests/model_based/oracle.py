@@ -497,6 +497,8 @@ class Oracle:
             return Expected(held, held.now)
         document = self.data[model].get(key)
         if document is None:
+            if held is not None and held.state == "merged" and not overwrite:
+                return Expected(held, held.now)
             if held is not None:
                 self._lost(held)
             return None
