@@ -32,6 +32,7 @@ from .exceptions import (
     UnmappedInstanceError,
 )
 from .expressions import and_, asc, col, desc, not_, or_
+from .loading_options import joinedload, noload, raiseload, selectinload
 from .model import MongoBaseModel
 from .result import Result, Row, ScalarResult, SelectResult
 from .retrying import run_transaction
@@ -77,11 +78,15 @@ __all__ = [
     "delete",
     "desc",
     "insert",
+    "joinedload",
+    "noload",
     "not_",
     "or_",
+    "raiseload",
     "run_transaction",
     "scoped_session",
     "select",
+    "selectinload",
     "sessionmaker",
     "update",
 ]

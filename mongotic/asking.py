@@ -30,7 +30,7 @@ def scalar_query(port: Port, books: Bookkeeping, statement: Select[tuple[T]]) ->
         raise ArgumentTypeError(f"scalars() and scalar() take a query made by select(), got {shown(statement)}")
     projection = statement.projection
     if projection is None:
-        return cast("Query[T]", Instances(port, books, statement.command, statement.batch, statement.options))
+        return cast("Query[T]", Instances(port, books, statement.command, statement.batch, statement.query_options))
     if len(projection.readers) > 1:
         raise ArgumentTypeError(
             f"scalars() and scalar() give the values of one column, and {shown(statement)} has "
@@ -48,7 +48,7 @@ def row_query(port: Port, books: Bookkeeping, statement: Select[tuple[Unpack[Ts]
     if projection is None:
         name = statement.command.mapping.name
         row = row_class((name,), (name,))
-        query = Instances(port, books, statement.command, statement.batch, statement.options).transformed(
+        query = Instances(port, books, statement.command, statement.batch, statement.query_options).transformed(
             lambda item: row((item,))
         )
     elif statement.once:

@@ -24,6 +24,7 @@ from mongotic_adapters.copies import make_new
 from mongotic_adapters.declaration import MongoModelMetaclass
 from mongotic_adapters.instance_state import describe, state_of
 from mongotic_adapters.mapping import class_mapping
+from mongotic_adapters.unloaded import refuse
 from mongotic_adapters.validation import validated
 
 from .exceptions import InvalidRequestError
@@ -80,6 +81,12 @@ class MongoBaseModel(Model, metaclass=MongoModelMetaclass):
             BaseModel.__setattr__(self, name, value)
         else:
             Model.__setattr__(self, name, value)
+
+    if not TYPE_CHECKING:  # a checker would take every misspelt field for one
+
+        def __getattr__(self, name: str) -> Any:  # as Pydantic's
+            refuse(self, name)
+            return BaseModel.__getattr__(self, name)
 
     def __copy__(self) -> Self:
         twin = cast("Self", Model.__copy__(self))  # type: ignore[redundant-cast]  # not to pyright

@@ -12,12 +12,14 @@ from typing import Generic, TypeVar
 from typing_extensions import Self, TypedDict, Unpack
 
 from mongotic_adapters import compiler, distinct
+from mongotic_adapters.load_plan import Missing
 from mongotic_adapters.options import USUAL_QUERY, QueryOptions, changed_query
 from mongotic_adapters.projection import Projection
 from mongotic_adapters.shown import shown
 
 from .clauses import Filtered
 from .exceptions import ArgumentError, ArgumentTypeError
+from .loading_options import LoadOption, load_plan
 
 R = TypeVar("R")
 
@@ -28,6 +30,7 @@ class QueryOption(TypedDict, total=False):
     populate_existing: bool
     identity_map: bool
     detached: bool
+    missing: Missing
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,13 +42,13 @@ class Select(Filtered, Generic[R]):
         projection: the selected columns; None for whole instances.
         once: each distinct row is given once.
         batch: how many documents an iteration fetches at a time; None for the usual number.
-        options: what `execution_options` was given.
+        query_options: what `execution_options` and `options` were given.
     """
 
     projection: Projection | None = None
     once: bool = False
     batch: int | None = None
-    options: QueryOptions = USUAL_QUERY
+    query_options: QueryOptions = USUAL_QUERY
 
     def order_by(self, *clauses: object) -> Self:
         """Sort the result.
@@ -124,6 +127,9 @@ class Select(Filtered, Generic[R]):
             populate_existing: instances the session holds take every value read; unwritten changes of them are lost.
             identity_map: an iteration after `yield_per` gives the session's own instances, as it does without.
             detached: the instances are copies of their own, held by no session; added to one, they are updated.
+            missing: what becomes of a document that refers to one that does not exist: `"error"`, the usual way, raises
+                `DocumentError`; with `"none"` the field is None, or a list is without it, and the document keeps the key;
+                `"skip"` leaves the document out.
 
         Returns:
             A new statement; the command it becomes is the same.
@@ -132,7 +138,28 @@ class Select(Filtered, Generic[R]):
             ArgumentError: there is no option of that name.
             ArgumentTypeError: its value has the wrong type.
         """
-        return replace(self, options=changed_query(self.options, options))
+        return replace(self, query_options=changed_query(self.query_options, options))
+
+    def options(self, *options: LoadOption) -> Self:
+        """Say how references are loaded; those that no option names are loaded in the cheapest way.
+
+        Arguments:
+            *options: `selectinload(Book.publisher)`, `joinedload`, `noload`, `raiseload`, and chains of them for what the
+                references refer to; called again, later ones hold.
+
+        Returns:
+            A new statement; the option says which commands it becomes.
+
+        Raises:
+            ArgumentTypeError: an argument is no such option.
+            ArgumentError: it is about another model, or columns are selected and not instances.
+        """
+        if self.projection is not None:
+            raise ArgumentError(
+                "options(): a query for columns loads no references, it gives their keys; select the model for instances"
+            )
+        plan = load_plan(self.command.mapping, options, "options()", self.query_options.loading)
+        return replace(self, query_options=replace(self.query_options, loading=plan))
 
     def __repr__(self) -> str:
         read = self.command

@@ -127,6 +127,15 @@ class BlockingPort(Transacting):
         cursor = partial(driver_calls.aggregate, collection, pipeline, session, size)
         return _listed(f"aggregate on {mapping.collection!r}", cursor, size)
 
+    def raw(self, mapping: Mapping, pipeline: list[Document], size: int) -> AsyncGenerator[list[bytes], None]:
+        expect_no_find(self.binding.overrides(mapping), mapping)
+        collection, session = self.binding.collection(mapping), self.binding.driver_session()
+        cursor = partial(driver_calls.aggregate_raw, collection, pipeline, session, size)
+        return driver_calls.undecoded(_listed(f"aggregate on {mapping.collection!r}", cursor, size))
+
+    def can_join(self, mapping: Mapping, target: Mapping) -> bool:
+        return self.binding.can_join(mapping, target)
+
     async def count(self, read: Read) -> int:
         custom = self.binding.overrides(read.mapping)
         with translated(f"count on {read.mapping.collection!r}"):

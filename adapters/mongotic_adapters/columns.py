@@ -16,6 +16,7 @@ from odmantic import Model, ObjectId
 from pydantic import BaseModel
 
 from . import odmantic_internals as odm
+from .across import CROSSING
 from .encoding import Document, encode_operand
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Shape, class_mapping, mapping_of
@@ -264,17 +265,14 @@ def _child(column: Column[Any], name: str) -> Column[Any] | None:
     mapping: Mapped = object.__getattribute__(column, "mapping_")
     key: str = object.__getattribute__(column, "key_")
     if field is not None and field.target is not None:
-        if field.shape is Shape.REFERENCE:
-            if name in field.target.fields:
-                raise NotImplementedError(
-                    f"{mapping.name}.{field.name} is a reference; ask for its targets first, "
-                    f"select({field.target.name}).where(...), and then for {mapping.name}.{field.name} == target"
-                )
-            return None
         inner = field.target.fields.get(name)
         if inner is None:
             return None
         owner = field.target.model
+        if field.shape is Shape.REFERENCE:
+            # The key of the target is what the reference holds.
+            inside = key if inner.key == "_id" else f"{key}{CROSSING}{inner.key}"
+            return Column(mapping, inside, owner.model_fields[name].annotation, inner)
         return Column(mapping, f"{key}.{inner.key}", owner.model_fields[name].annotation, inner)
     # A plain Pydantic model, which ODMantic stores by the names of its fields.
     plain = plain_model(object.__getattribute__(column, "type_"))

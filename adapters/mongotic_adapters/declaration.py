@@ -23,6 +23,7 @@ from . import odmantic_internals as odm
 from .columns import top_level
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import class_mapping
+from .reference_fields import make_reference, plain_default, special_references
 
 SPARE_PRIMARY = "document_id"
 """What the primary field is called in a model that uses the name `id` for a field of its own."""
@@ -43,11 +44,12 @@ class Declared:
     Attributes:
         annotations: those of the fields.
         defaults: those of the fields.
+        special: the references that ODMantic does not have.
         private: the annotations of the class's own private attributes, which Pydantic hands on to subclasses.
         hidden: what the annotations of private attributes are while ODMantic makes the class.
     """
 
-    def __init__(self, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+    def __init__(self, model: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
         self.annotations: dict[str, object] = {}
         self.defaults: dict[str, object] = {}
         for base in reversed(bases):
@@ -70,6 +72,7 @@ class Declared:
         for name in self.annotations.keys() & namespace.keys() - own.keys():
             self.defaults[name] = namespace[name]  # a new default for an inherited field
         self._own = own
+        self.special = special_references(model, self.annotations, self.defaults)
         self.private = {
             name: annotation
             for name, annotation in own.items()
@@ -95,6 +98,8 @@ class Declared:
         # name alone.
         annotations = {**self.annotations, **self._own, **self.hidden}
         defaults = {name: _for_odmantic(default) for name, default in self.defaults.items()}
+        for name, kind in self.special.items():
+            defaults[name] = plain_default(kind, cast("Any", defaults[name]))
         if not any(isinstance(value, ODMFieldInfo) and value.primary_field for value in defaults.values()):
             name = SPARE_PRIMARY if "id" in self.annotations else "id"
             annotations[name] = ObjectId
@@ -150,7 +155,7 @@ class MongoModelMetaclass(ModelMetaclass):
         shown = str(namespace.get("__qualname__", name))
         _expect_free_names(shown, namespace)
         indexes = _indexes(shown, namespace.pop("__indexes__", None))
-        declared = Declared(bases, namespace)
+        declared = Declared(shown, bases, namespace)
         declared.write_to(namespace)
         table = namespace.get("__tablename__") or _inherited(bases, "__tablename__")
         if table:
@@ -162,6 +167,8 @@ class MongoModelMetaclass(ModelMetaclass):
         finally:
             _hidden_bases.reset(hidden)
         shown_to_odmantic = made.__annotations__.items()
+        for field, kind in declared.special.items():
+            make_reference(made, field, kind)
         made.__annotations__ = {
             **{field: annotation for field, annotation in shown_to_odmantic if field not in declared.hidden},
             **declared.private,

@@ -9,6 +9,7 @@ of their fields and not by their keys, and so does mongotic.
 
 from __future__ import annotations
 
+import copy
 import datetime
 import enum
 import re
@@ -31,6 +32,7 @@ from .errors import ArgumentError
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .shown import shown
 from .stand_ins import ordered, stand_in
+from .unloaded import Unloaded, unloaded
 
 Document: TypeAlias = dict[str, object]
 """A document, or a part of one, as the driver takes and gives it."""
@@ -135,9 +137,13 @@ def _encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     if mapping.own_serializers:
         return _encode_dumped(mapping, instance)
     values = instance.__dict__
+    kept = unloaded(cast("Model", instance)) if mapping.references else {}
     # The key goes first, as in every document MongoDB shows.
     document: Document = {"_id": None} if mapping.primary else {}
     for name, key, encode in _encoders(mapping):
+        if name in kept:
+            document[key] = stored_key(kept[name], values.get(name))
+            continue
         if name not in values:
             raise _incomplete(mapping, name)
         value = values[name]
@@ -186,6 +192,14 @@ def encode_field(field: FieldMap, value: object) -> object:
         raise ArgumentError(f"a value of the field {field.name!r} cannot be stored: {_TOO_DEEP}") from None
 
 
+def encode_named(mapping: Mapping, instance: Model, name: str) -> object:
+    """Return what the document of *instance* holds for a field; for a reference its key, loaded or not."""
+    what = unloaded(instance).get(name)
+    if what is not None:
+        return stored_key(what, instance.__dict__.get(name))
+    return encode_field(mapping.fields[name], instance.__dict__[name])
+
+
 def _dumped(value: object) -> object:
     """Return what `model_dump` makes of *value*."""
     try:
@@ -207,7 +221,23 @@ def _refused(value: object, error: Exception) -> ArgumentError:
 
 
 def _encode_reference(value: object) -> object:
+    if isinstance(value, (list, tuple)):
+        return [_encode_reference(item) for item in cast("Iterable[object]", value)]
     return encode_key(value) if isinstance(value, Model) else encode_value(value)
+
+
+def stored_key(what: Unloaded, value: object) -> object:
+    """Return what a document holds for a reference that was not loaded, or only in part.
+
+    Arguments:
+        what: what is known of it.
+        value: what the field holds now: None, or the list of those that were found, as the user has left it.
+    """
+    if what.found is None or not isinstance(value, list):
+        return encode_value(what.key)
+    now, before = _encode_reference(cast("list[object]", value)), _encode_reference(what.found)
+    # What nobody could see, nobody has taken out.
+    return encode_value(what.key) if now == before else [*cast("list[object]", now), *what.lost]
 
 
 def _encode_embedded(target: Mapping, value: object) -> object:
@@ -227,14 +257,42 @@ def _encode_embedded(target: Mapping, value: object) -> object:
 
 def _encode_dumped(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     """Return the document of an instance whose `model_dump` gives other values than its fields have."""
+    kept = unloaded(cast("Model", instance)) if mapping.references else {}
+    whole = _with_stand_ins(mapping, cast("Model", instance), kept) if kept else instance
     try:
         if odm.has_own_writing(mapping.model):
-            return cast("Document", encode_value(odm.dump_doc(instance)))
-        return _written(mapping, instance, instance.model_dump())
+            document = cast("Document", encode_value(odm.dump_doc(whole)))
+        else:
+            document = _written(mapping, whole, whole.model_dump())
     except (RecursionError, ArgumentError):
         raise
     except Exception as error:  # a serializer of the user's may raise anything, or leave out what a document needs
         raise _refused(instance, error) from error
+    for name, what in kept.items():
+        document[mapping.fields[name].key] = stored_key(what, instance.__dict__.get(name))
+    return document
+
+
+def _with_stand_ins(mapping: Mapping, instance: Model, kept: AnyMapping[str, Unloaded]) -> Model:
+    """Return a copy of *instance* that can be dumped: with something in the place of references that were not
+    loaded."""
+    twin = copy.copy(instance)
+    twin.__dict__.update((name, placeholder(mapping.fields[name], what)) for name, what in kept.items())
+    return twin
+
+
+def placeholder(field: FieldMap, what: Unloaded) -> object:
+    """Return what a validator or serializer takes for a reference that was not loaded: an instance with nothing but
+    its key."""
+    if field.container is list:
+        return list(what.found or ())
+    target = cast("Mapping", field.target)
+    blank = target.document_model.__new__(target.document_model)
+    object.__setattr__(blank, "__dict__", {target.primary: what.key})
+    object.__setattr__(blank, "__pydantic_fields_set__", {target.primary})
+    object.__setattr__(blank, "__pydantic_extra__", None)
+    object.__setattr__(blank, "__pydantic_private__", None)
+    return blank
 
 
 def _written(mapping: Mapping, instance: odm.BaseODMModel, dumped: Document) -> Document:
@@ -245,8 +303,7 @@ def _written(mapping: Mapping, instance: odm.BaseODMModel, dumped: Document) -> 
         if field.serializer is not None:
             document[field.key] = field.serializer(value)
         elif field.shape is Shape.REFERENCE:
-            target = cast("Mapping", field.target)
-            document[field.key] = encode_value(cast("Document", value)[target.primary])
+            document[field.key] = _written_reference(cast("Mapping", field.target), value)
         elif field.shape is Shape.PLAIN:
             document[field.key] = encode_value(value)
         else:
@@ -254,6 +311,12 @@ def _written(mapping: Mapping, instance: odm.BaseODMModel, dumped: Document) -> 
     if mapping.keeps_extra:
         _add_extra(mapping, document, {key: dumped[key] for key in dumped.keys() - mapping.fields.keys()})
     return document
+
+
+def _written_reference(target: Mapping, dumped: object) -> object:
+    if isinstance(dumped, list):
+        return [_written_reference(target, item) for item in cast("list[object]", dumped)]
+    return None if dumped is None else encode_value(cast("Document", dumped)[target.primary])
 
 
 def _written_embedded(held: object, dumped: object) -> object:

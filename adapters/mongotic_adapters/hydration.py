@@ -8,6 +8,7 @@ twice. A document that does not fit is given to ODMantic itself, whose error the
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping as AnyMapping
 from functools import lru_cache
 from typing import cast
 
@@ -18,10 +19,10 @@ from pydantic_core import PydanticUndefined
 
 from . import odmantic_internals as odm
 from .document_validator import DocumentValidator, document_validator, finisher
-from .encoding import Document, is_document
+from .encoding import Document, is_document, placeholder
 from .errors import DocumentError
-from .instance_state import References
 from .mapping import FieldMap, Mapping, Shape, class_mapping
+from .unloaded import References, Target, Unloaded, put
 
 logger = logging.getLogger("mongotic.hydration")
 
@@ -40,11 +41,29 @@ def hydrate(mapping: Mapping, document: Document, references: References) -> Mod
     Arguments:
         mapping: the model's mapping.
         document: as the driver decoded it.
-        references: for each reference field, the instance it points to.
+        references: for each reference field, what it refers to.
 
     Raises:
         DocumentError: the document does not fit the model; it names the document and each field that is wrong.
+        NotImplementedError: a reference was not loaded, and the class reads whole documents in its own way.
     """
+    kept = {name: target for name, target in references.items() if isinstance(target, Unloaded)}
+    if not kept:
+        return _hydrated(mapping, document, references)
+    if odm.has_own_parsing(mapping.document_model):
+        raise NotImplementedError(
+            f"{mapping.name} has a model_validate_doc() of its own, which takes whole documents: load "
+            f"{mapping.name}.{next(iter(kept))}, by selectinload() or joinedload()"
+        )
+    # Validators take what is loaded for what is not; it is taken away again before anybody else sees it.
+    taken = {name: placeholder(mapping.fields[name], what) for name, what in kept.items()}
+    instance = _hydrated(mapping, document, {**references, **taken})
+    for name, what in kept.items():
+        put(instance, name, what)
+    return instance
+
+
+def _hydrated(mapping: Mapping, document: Document, references: AnyMapping[str, object]) -> Model:
     validator = _validator(mapping)
     if validator is not None and len(references) == len(mapping.references):
         targets = {field.key: references[field.name] for field in mapping.references}
@@ -68,10 +87,11 @@ def _validator(mapping: Mapping) -> DocumentValidator | None:
     return document_validator(mapping)
 
 
-def _parsed(mapping: Mapping, document: Document, references: References) -> Model:
+def _parsed(mapping: Mapping, document: Document, references: AnyMapping[str, object]) -> Model:
     """Return what the class's own `model_validate_doc` makes of a document, with the instances that exist already."""
     instance = odm.parse_document(mapping.document_model, _with_targets(mapping, document, references))
-    instance.__dict__.update(references)
+    for name, target in references.items():
+        put(instance, name, cast("Target", target))
     odm.mark_assigned(instance, set())
     return instance
 
@@ -93,13 +113,15 @@ def _build(mapping: Mapping, values: Document) -> Model:
     return instance
 
 
-def _values(mapping: Mapping, document: Document, references: References) -> Document:
+def _values(mapping: Mapping, document: Document, references: AnyMapping[str, object]) -> Document:
     """Return what the model's validator expects: field names for keys, defaults for what is missing."""
     values: Document = {}
     for name, field in mapping.fields.items():
         if field.shape is Shape.REFERENCE:
             if name not in references:
-                raise KeyMissing(field)
+                if field.required:
+                    raise KeyMissing(field)
+                continue
             values[name] = references[name]
             continue
         value = document.get(field.key, PydanticUndefined)
@@ -163,13 +185,15 @@ def _fitted(mapping: Mapping, document: Document) -> tuple[int, object] | None:
 def _explained(
     mapping: Mapping,
     document: Document,
-    references: References,
+    references: AnyMapping[str, object],
     cause: KeyMissing | ValidationError | DocumentParsingError,
 ) -> DocumentError:
     """Return the error ODMantic would raise for *document*, with the document's key added."""
     model, key = mapping.document_model, document.get("_id")
     if isinstance(cause, DocumentParsingError):
         return DocumentError(key, model, cause.inner)
+    if isinstance(cause, ValidationError) and any(field.is_special for field in mapping.references):
+        return DocumentError(key, model, cause)  # ODMantic has no such references
     try:
         odm.parse_document(model, _with_targets(mapping, document, references))
     except DocumentParsingError as error:
@@ -182,10 +206,13 @@ def _explained(
     return DocumentError(key, model, odm.key_missing(model, cause.field.name, cause.field.key, document))
 
 
-def _with_targets(mapping: Mapping, document: Document, references: References) -> Document:
+def _with_targets(mapping: Mapping, document: Document, references: AnyMapping[str, object]) -> Document:
     """Return the document as ODMantic's `$lookup` gives it: with whole documents where keys lie, if they were found."""
     whole = {key: value for key, value in document.items() if key not in {field.key for field in mapping.references}}
     for field in mapping.references:
-        if field.name in references:
-            whole[field.key] = odm.dump_doc(references[field.name])
+        target = references.get(field.name)
+        if field.is_special and field.key in document:
+            whole[field.key] = document[field.key]  # ODMantic knows no such references, and has their keys alone
+        elif isinstance(target, Model):
+            whole[field.key] = odm.dump_doc(target)
     return whole

@@ -9,17 +9,14 @@ update.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping as AnyMapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from odmantic import Model
 
 from .mapping import class_mapping
 from .states import Move, State, move
-
-References: TypeAlias = AnyMapping[str, Model]
-"""The instances a document refers to, by field name."""
+from .unloaded import References
 
 if TYPE_CHECKING:
     from .holdings import Holdings
@@ -40,7 +37,7 @@ class InstanceState(weakref.ref[Model]):
         as_read: the document as the server gave it last; None once it was written. The snapshot is made of it when it
             is asked for.
         absent: paths of embedded documents in the snapshot that stand for defaults; the stored document lacks them.
-        references: the referenced instances at the time of the snapshot, by field name.
+        references: what it referred to at the time of the snapshot, by field name.
         expired: the database may hold something else by now.
         in_passing: met in an iteration and by nothing else, so that it may be let go.
     """

@@ -16,12 +16,13 @@ from .errors import ArgumentError, UnmappedInstanceError
 from .holdings import Holdings
 from .hydration import hydrate
 from .identity_map import IdentityKey, identity_key, identity_of
-from .instance_state import InstanceState, References, describe, remember, state_of
+from .instance_state import InstanceState, describe, remember, state_of
 from .mapping import Mapping, class_mapping
 from .records import Record
-from .references import referenced, references_of
+from .references import fill, reconciled, referenced, references_of
 from .shown import shown
 from .states import Move, State
+from .unloaded import References
 
 
 class Loading(Holdings):
@@ -67,11 +68,15 @@ class Loading(Holdings):
         state = self._identities.find(key)
         held = None if state is None else state()
         if state is not None and held is not None:
+            if references:
+                references = reconciled(state.references, references)
             if overwrite:
                 self._overwrite(state, held, record, references)
             elif record[1] != state.as_read and state.state is not State.MERGED:  # its whole state will be written
                 self._record(state, held)
                 changes.renew(state, held, record, references, self.codec(mapping))
+            if references:
+                fill(state, held, references)
             state.expired = False
             state.in_passing = state.in_passing and in_passing
             self._identities.hold(state, held)

@@ -15,11 +15,12 @@ import odmantic.model
 import odmantic.typing
 from motor.motor_asyncio import AsyncIOMotorClient
 from odmantic import AIOEngine, Model, SyncEngine
-from odmantic.exceptions import KeyNotFoundInDocumentError
+from odmantic.exceptions import KeyNotFoundInDocumentError, ReferencedDocumentNotFoundError
 from odmantic.field import FieldProxy, ODMBaseField, ODMEmbedded, ODMEmbeddedGeneric, ODMField, ODMReference
 from odmantic.index import ODMBaseIndex
 from odmantic.model import _BaseODMModel as BaseODMModel  # pyright: ignore[reportPrivateUsage]  # base of both kinds
 from odmantic.query import QueryExpression, SortExpression
+from odmantic.reference import ODMReferenceInfo
 from pydantic import (
     BaseModel,
     ValidationError,
@@ -43,6 +44,7 @@ __all__ = [
     "ODMEmbeddedGeneric",
     "ODMField",
     "ODMReference",
+    "ODMReferenceInfo",
     "QueryExpression",
     "SortExpression",
     "assigned_fields",
@@ -72,6 +74,7 @@ __all__ = [
     "mark_assigned",
     "missing_value",
     "mutable_fields",
+    "name_of",
     "odm_fields",
     "on_database",
     "overridden",
@@ -81,6 +84,7 @@ __all__ = [
     "proxy_path",
     "refused",
     "resolved_annotations",
+    "target_missing",
 ]
 
 EngineT = TypeVar("EngineT", bound=SyncEngine | AIOEngine)
@@ -95,6 +99,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "odmantic.Model.__indexes__": ("1.0.2", "1.1.0"),
     "odmantic.Model.__mutable_fields__": ("1.0.2", "1.1.0"),
     "odmantic.Model.__fields_modified__": ("1.0.2", "1.1.0"),
+    "odmantic.reference.ODMReferenceInfo": ("1.0.2", "1.1.0"),
     "odmantic.field.FieldProxy.parent": ("1.0.2", "1.1.0"),
     "odmantic.field.FieldProxy.field": ("1.0.2", "1.1.0"),
 }
@@ -228,6 +233,12 @@ def refused(model: type[Model], values: Mapping[str, object], refusal: Exception
 def key_missing(model: type[Model], name: str, key: str, document: Mapping[str, object]) -> ValidationError:
     """Return ODMantic's error for a document that lacks *key*."""
     details = InitErrorDetails(type=KeyNotFoundInDocumentError(key), loc=(name,), input=document)
+    return ValidationError.from_exception_data(cast("type", model).__name__, [details])
+
+
+def target_missing(model: type[Model], name: str, key: str, document: Mapping[str, object]) -> ValidationError:
+    """Return ODMantic's error for a document that refers, under *key*, to one that does not exist."""
+    details = InitErrorDetails(type=ReferencedDocumentNotFoundError(key), loc=(name,), input=document)
     return ValidationError.from_exception_data(cast("type", model).__name__, [details])
 
 
@@ -384,6 +395,12 @@ def proxy_path(proxy: FieldProxy) -> tuple[ODMBaseField, ...]:
         path.append(cast("ODMBaseField", object.__getattribute__(step, "field")))
         step = cast("FieldProxy | None", object.__getattribute__(step, "parent"))
     return tuple(reversed(path))
+
+
+def name_of(model: type[BaseODMModel], proxy: FieldProxy) -> str:
+    """Return the name of the field that a class attribute of *model* stands for."""
+    field = proxy_path(proxy)[-1]
+    return next((name for name, own in odm_fields(model).items() if own is field), "")
 
 
 _ENGINE_METHODS = ("find", "find_one", "count", "save", "save_all", "delete", "remove")

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from .errors import ArgumentError, ArgumentTypeError
+from .load_plan import USUAL_PLAN, LoadPlan, Missing
 
 Synchronize: TypeAlias = Literal["expire", "fetch", False]
 
@@ -22,11 +23,21 @@ class QueryOptions:
         populate_existing: instances the session holds take every value read, unwritten changes included.
         identity_map: an iteration after `yield_per` gives the session's own instances.
         detached: the instances are copies of their own, held by no session.
+        missing: what becomes of documents that refer to ones that do not exist: an error, None in the place of those, or
+            they are left out.
+        loading: how references are loaded; `options()` says it.
     """
 
     populate_existing: bool = False
     identity_map: bool = False
     detached: bool = False
+    missing: Missing = "error"
+    loading: LoadPlan = USUAL_PLAN
+
+    @property
+    def plan(self) -> LoadPlan:
+        """How references are loaded, with what becomes of missing targets."""
+        return self.loading if self.missing == self.loading.missing else replace(self.loading, missing=self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +63,13 @@ def changed_query(options: QueryOptions, given: Mapping[str, object]) -> QueryOp
         ArgumentError: there is no option of that name.
         ArgumentTypeError: its value is no bool.
     """
-    names = [field.name for field in fields(QueryOptions)]
+    names = [field.name for field in fields(QueryOptions) if field.name != "loading"]
     for name, value in given.items():
         _expect_option(name, names)
-        if not isinstance(value, bool):
+        if name == "missing":
+            if value not in get_args(Missing):
+                raise ArgumentError(f'execution_options(missing=...) takes "error", "none" or "skip", got {value!r}')
+        elif not isinstance(value, bool):
             raise ArgumentTypeError(f"execution_options({name}=...) takes True or False, got {value!r}")
     return replace(options, **given)  # type: ignore[arg-type]  # checked above
 

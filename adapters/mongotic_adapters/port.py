@@ -156,6 +156,15 @@ class Port(Protocol):
         """Yield what *pipeline* makes of the model's documents, at most *size* at a time."""
         ...
 
+    def raw(self, mapping: Mapping, pipeline: list[Document], size: int) -> AsyncGenerator[list[bytes], None]:
+        """Yield the same as BSON."""
+        ...
+
+    def can_join(self, mapping: Mapping, target: Mapping) -> bool:
+        """Tell whether a `$lookup` from one model's documents finds the other's: in one database, past no engine's own
+        `find`."""
+        ...
+
     async def count(self, read: Read) -> int:
         """Return how many documents *read* would give."""
         ...

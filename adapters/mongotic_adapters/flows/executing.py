@@ -19,7 +19,8 @@ from ..mapping import Mapping, class_mapping
 from ..options import WriteOptions
 from ..port import Port, WriteFailed
 from ..unit_of_work import chunks
-from .reading import KEYS_AT_ONCE, materialise
+from .across import resolved
+from .materialising import KEYS_AT_ONCE, materialise
 
 
 class NewDocument:
@@ -98,12 +99,14 @@ async def update(
         if mapping.version.key in assigned:
             raise ArgumentError(f"update({mapping.name}): {mapping.version.name!r} is the version field, which counts")
         change["$inc"] = {mapping.version.key: 1}
+    command = await resolved(port, command)
     async with _synchronized(port, books, command, options):
         return await port.update_many(mapping, command.filter, change)
 
 
 async def delete(port: Port, books: Bookkeeping, command: Read, options: WriteOptions) -> WriteReport:
     """Remove every document that fits, in one `delete` command."""
+    command = await resolved(port, command)
     async with _synchronized(port, books, command, options):
         return await port.delete_many(command.mapping, command.filter)
 

@@ -15,13 +15,14 @@ from ..encoding import Document, encode_key, is_document
 from ..errors import OperationalError, StaleDataError, StaleDeleteWarning
 from ..identity_map import IdentityKey, identity_key, identity_of
 from ..instance_state import describe
+from ..load_plan import LoadPlan
 from ..mapping import Mapping
 from ..overrides import Overrides
 from ..port import Port, WriteFailed
 from ..unit_of_work import Change, Plan, Step, plan
 from . import engine_writing
 from .announcing import announce, report_written
-from .reading import load_references
+from .materialising import load_references
 
 FILTERS_AT_ONCE = 1_000
 """How many filters one query asks for when updates have met no document."""
@@ -117,10 +118,10 @@ async def _read_partial(port: Port, books: Bookkeeping, step: Step) -> None:
         return
     keys: list[object] = [encode_key(instance) for instance in partial.values()]
     records = await port.fetch(Read(step.mapping, {"_id": {"$in": keys}}))
-    references = await load_references(port, books, step.mapping, records)
+    references = await load_references(port, books, step.mapping, records, LoadPlan(missing="none"))
     for record, targets in zip(records, references, strict=True):
         instance = partial.get(identity_key(step.mapping, record[0]["_id"]))
-        if instance is not None:
+        if instance is not None and targets is not None:
             books.reload(instance, record, targets)
 
 
