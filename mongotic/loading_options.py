@@ -79,8 +79,8 @@ class LoadOption:
 
 
 def selectinload(reference: object) -> LoadOption:
-    """Load a reference by one more `find` command with `$in`, for all documents together; what the session holds already
-    is not read again.  That is the usual way for more than a few documents.
+    """Load a reference by one more `find` command with `$in`, for all documents together; what the session holds
+    already is not read again.  That is the usual way for more than two documents.
 
     Arguments:
         reference: a reference of the model, `Book.publisher` say.
@@ -93,8 +93,8 @@ def selectinload(reference: object) -> LoadOption:
 
 
 def joinedload(reference: object) -> LoadOption:
-    """Load a reference along with the documents: one `aggregate` command with a `$lookup`.  That is the usual way for one
-    or two documents.
+    """Load a reference along with the documents: one `aggregate` command with a `$lookup`.  That is the usual way for
+    one or two documents.
 
     Where `$lookup` does not reach, in another database or past an engine with a `find()` of its own, the reference is
     loaded as by `selectinload`.
@@ -159,9 +159,7 @@ def _example(mapping: Mapping) -> str:
 
 def _reference(way: Way, reference: object) -> tuple[Mapping, str]:
     if not isinstance(reference, FieldProxy):
-        raise ArgumentTypeError(
-            f"{way.value}() takes a reference of a model, Book.publisher say, got {shown(reference)}"
-        )
+        raise ArgumentTypeError(f"{way.value}() takes a reference, Book.publisher say, got {shown(reference)}")
     column: Column[object] = column_of(reference)
     mapping, field = column.mapping_, column.field_
     if field is None or field.shape is not Shape.REFERENCE or mapping.fields.get(field.name) is not field:

@@ -22,8 +22,11 @@ from typing_extensions import Self
 from mongotic_adapters.columns import Column, top_level
 from mongotic_adapters.copies import make_new
 from mongotic_adapters.declaration import MongoModelMetaclass
+from mongotic_adapters.encoding import dump
+from mongotic_adapters.hydration import parse
 from mongotic_adapters.instance_state import describe, state_of
 from mongotic_adapters.mapping import class_mapping
+from mongotic_adapters.odmantic_internals import in_place_of_odmantics
 from mongotic_adapters.unloaded import refuse
 from mongotic_adapters.validation import validated
 
@@ -87,6 +90,30 @@ class MongoBaseModel(Model, metaclass=MongoModelMetaclass):
         def __getattr__(self, name: str) -> Any:  # as Pydantic's
             refuse(self, name)
             return BaseModel.__getattr__(self, name)
+
+    @in_place_of_odmantics
+    def model_dump_doc(self, include: Any = None) -> dict[str, Any]:  # as ODMantic's
+        """Return the document of the instance, as ODMantic does; with the keys of references that it does not have.
+
+        Arguments:
+            include: the names of the fields wanted; None for all.
+        """
+        if any(field.is_special for field in class_mapping(type(self)).references):
+            return dump(self, include)
+        return Model.model_dump_doc(self, include)
+
+    @classmethod
+    @in_place_of_odmantics
+    def model_validate_doc(cls, raw_doc: dict[str, Any]) -> Self:  # as ODMantic's
+        """Return the instance of a document, as ODMantic does; references that it does not have are not loaded, and
+        keep their keys.
+
+        Raises:
+            DocumentParsingError: the document does not fit the model.
+        """
+        if any(field.is_special for field in class_mapping(cls).references):
+            return cast("Self", parse(cls, raw_doc))
+        return cast("Self", cast("Any", Model.model_validate_doc).__func__(cls, raw_doc))
 
     def __copy__(self) -> Self:
         twin = cast("Self", Model.__copy__(self))  # type: ignore[redundant-cast]  # not to pyright

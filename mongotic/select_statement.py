@@ -128,8 +128,8 @@ class Select(Filtered, Generic[R]):
             identity_map: an iteration after `yield_per` gives the session's own instances, as it does without.
             detached: the instances are copies of their own, held by no session; added to one, they are updated.
             missing: what becomes of a document that refers to one that does not exist: `"error"`, the usual way, raises
-                `DocumentError`; with `"none"` the field is None, or a list is without it, and the document keeps the key;
-                `"skip"` leaves the document out.
+                `DocumentError`; with `"none"` the field is None, or a list is without it, and the document keeps the
+                key; `"skip"` leaves the document out.
 
         Returns:
             A new statement; the command it becomes is the same.
@@ -144,8 +144,8 @@ class Select(Filtered, Generic[R]):
         """Say how references are loaded; those that no option names are loaded in the cheapest way.
 
         Arguments:
-            *options: `selectinload(Book.publisher)`, `joinedload`, `noload`, `raiseload`, and chains of them for what the
-                references refer to; called again, later ones hold.
+            *options: `selectinload(Book.publisher)`, `joinedload`, `noload`, `raiseload`, and chains of them for what
+                the references refer to; called again, later ones hold.
 
         Returns:
             A new statement; the option says which commands it becomes.
@@ -156,7 +156,7 @@ class Select(Filtered, Generic[R]):
         """
         if self.projection is not None:
             raise ArgumentError(
-                "options(): a query for columns loads no references, it gives their keys; select the model for instances"
+                "options(): a query for columns gives the keys of references and loads none; select the whole model"
             )
         plan = load_plan(self.command.mapping, options, "options()", self.query_options.loading)
         return replace(self, query_options=replace(self.query_options, loading=plan))

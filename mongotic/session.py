@@ -591,8 +591,8 @@ class Session(SessionBase):
         Arguments:
             instance: a stored instance; one that no session holds is attached to this one.
             names: the fields to overwrite; None for all. The others keep their unwritten changes.
-            options: how references are loaded; see `Select.options`.  Without them every reference that is overwritten is
-                loaded, those of `noload` and `raiseload` too.
+            options: how references are loaded; see `Select.options`.  Without them every reference that is overwritten
+                is loaded, those of `noload` and `raiseload` too.
 
         Raises:
             ArgumentError: it was never stored, or a name is no field.

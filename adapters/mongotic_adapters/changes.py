@@ -153,7 +153,7 @@ def restore(
 def take_over(mapping: Mapping, instance: Model, source: Model, wanted: Callable[[str], bool]) -> None:
     """Give *instance* the values of *source* under every *wanted* key, past the validators they went through
     already."""
-    targets = reconciled(references_of(instance), references_of(source)) if mapping.references else {}
+    targets: References = reconciled(references_of(instance), references_of(source)) if mapping.references else {}
     for name, field in mapping.fields.items():
         if not wanted(field.key):
             continue

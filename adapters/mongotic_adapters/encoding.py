@@ -17,6 +17,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as AnyMapping
+from collections.abc import Set as AnySet
 from dataclasses import is_dataclass
 from functools import lru_cache, partial
 from typing import TypeAlias, TypeGuard, cast
@@ -32,7 +33,7 @@ from .errors import ArgumentError
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .shown import shown
 from .stand_ins import ordered, stand_in
-from .unloaded import Unloaded, unloaded
+from .unloaded import NOTHING, Unloaded, unloaded
 
 Document: TypeAlias = dict[str, object]
 """A document, or a part of one, as the driver takes and gives it."""
@@ -136,8 +137,12 @@ def encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
 def _encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     if mapping.own_serializers:
         return _encode_dumped(mapping, instance)
+    return _encode_fields(mapping, instance)
+
+
+def _encode_fields(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     values = instance.__dict__
-    kept = unloaded(cast("Model", instance)) if mapping.references else {}
+    kept = _unloaded(mapping, instance)
     # The key goes first, as in every document MongoDB shows.
     document: Document = {"_id": None} if mapping.primary else {}
     for name, key, encode in _encoders(mapping):
@@ -151,6 +156,25 @@ def _encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     if mapping.keeps_extra:
         _add_extra(mapping, document, instance.__pydantic_extra__ or {})
     return document
+
+
+def _unloaded(mapping: Mapping, instance: odm.BaseODMModel) -> AnyMapping[str, Unloaded]:
+    return unloaded(cast("Model", instance)) if mapping.references else NOTHING
+
+
+def dump(instance: odm.BaseODMModel, include: AnySet[str] | None) -> Document:
+    """Return what `MongoBaseModel` gives ODMantic for the document of *instance*, with the keys of references that
+    ODMantic does not have.
+
+    Arguments:
+        instance: the instance.
+        include: the names of the fields wanted; None for all.
+    """
+    mapping = class_mapping(type(instance))
+    document = _encode_fields(mapping, instance) if not mapping.own_serializers else _dumped_fields(mapping, instance)
+    if include is None:
+        return document
+    return {field.key: document[field.key] for name, field in mapping.fields.items() if name in include}
 
 
 def _incomplete(mapping: Mapping, name: str) -> ArgumentError:
@@ -257,20 +281,35 @@ def _encode_embedded(target: Mapping, value: object) -> object:
 
 def _encode_dumped(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     """Return the document of an instance whose `model_dump` gives other values than its fields have."""
-    kept = unloaded(cast("Model", instance)) if mapping.references else {}
+    if not odm.has_own_writing(mapping.model):
+        return _dumped_fields(mapping, instance)
+    kept = _unloaded(mapping, instance)
     whole = _with_stand_ins(mapping, cast("Model", instance), kept) if kept else instance
     try:
-        if odm.has_own_writing(mapping.model):
-            document = cast("Document", encode_value(odm.dump_doc(whole)))
-        else:
-            document = _written(mapping, whole, whole.model_dump())
+        document = cast("Document", encode_value(odm.dump_doc(whole)))
     except (RecursionError, ArgumentError):
         raise
-    except Exception as error:  # a serializer of the user's may raise anything, or leave out what a document needs
+    except Exception as error:  # a function of the user's may raise anything, or leave out what a document needs
         raise _refused(instance, error) from error
-    for name, what in kept.items():
-        document[mapping.fields[name].key] = stored_key(what, instance.__dict__.get(name))
-    return document
+    return document | _kept_keys(mapping, instance, kept)
+
+
+def _dumped_fields(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
+    kept = _unloaded(mapping, instance)
+    whole = _with_stand_ins(mapping, cast("Model", instance), kept) if kept else instance
+    try:
+        document = _written(mapping, whole, whole.model_dump())
+    except (RecursionError, ArgumentError):
+        raise
+    except Exception as error:  # a serializer of the user's may raise anything
+        raise _refused(instance, error) from error
+    return document | _kept_keys(mapping, instance, kept)
+
+
+def _kept_keys(mapping: Mapping, instance: odm.BaseODMModel, kept: AnyMapping[str, Unloaded]) -> Document:
+    """Return what the document holds for references that were not loaded."""
+    held = instance.__dict__
+    return {mapping.fields[name].key: stored_key(what, held.get(name)) for name, what in kept.items()}
 
 
 def _with_stand_ins(mapping: Mapping, instance: Model, kept: AnyMapping[str, Unloaded]) -> Model:

@@ -63,6 +63,36 @@ def hydrate(mapping: Mapping, document: Document, references: References) -> Mod
     return instance
 
 
+def parse(model: type[Model], document: Document) -> Model:
+    """Return what `MongoBaseModel` makes of a document that ODMantic's engine has read.
+
+    References ODMantic does not have are not among its lookups: they are not loaded, and their keys are kept.
+
+    Raises:
+        DocumentError: the document does not fit the model.
+    """
+    mapping = class_mapping(model)
+    values: dict[str, object] = {}
+    kept: dict[str, Unloaded] = {}
+    for field in mapping.references:
+        value = document.get(field.key)
+        if field.is_special and value is not None:
+            kept[field.name] = Unloaded(value)
+            values[field.name] = placeholder(field, kept[field.name])
+        elif is_document(value):
+            values[field.name] = odm.parse_document(cast("Mapping", field.target).document_model, value)
+    try:
+        instance = _build(mapping, _values(mapping, document, values))
+    except ValidationError as cause:
+        raise DocumentError(document.get("_id"), model, cause) from None
+    except KeyMissing as cause:
+        missing = odm.key_missing(model, cause.field.name, cause.field.key, document)
+        raise DocumentError(document.get("_id"), model, missing) from None
+    for name, what in kept.items():
+        put(instance, name, what)
+    return instance
+
+
 def _hydrated(mapping: Mapping, document: Document, references: AnyMapping[str, object]) -> Model:
     validator = _validator(mapping)
     if validator is not None and len(references) == len(mapping.references):

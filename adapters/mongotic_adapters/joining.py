@@ -81,18 +81,30 @@ def _lookup(field: FieldMap, place: str, key: str) -> Join:
 
 def pipeline(read: Read, wanted: Sequence[Join]) -> list[Document]:
     """Return the stages that give the documents of *read*, each under a key of its own, with what they refer to."""
-    stages: list[Document] = [{"$match": read.filter}] if read.filter else []
-    whole: Document = {"$replaceWith": {_DOCUMENT: "$$ROOT"}}
-    bounds: list[Document] = [{"$skip": read.skip}] if read.skip else []
-    bounds += [{"$limit": read.limit}] if read.limit is not None else []
+    stages: list[Document] = []
+    if read.filter:
+        stages.append({"$match": read.filter})
     if not read.sorts_across:
-        order: list[Document] = [{"$sort": dict(read.sort)}] if read.sort else []
-        return [*stages, *order, *bounds, whole, *(join.stage for join in wanted)]
+        if read.sort:
+            stages.append({"$sort": dict(read.sort)})
+        return [*stages, *_bounds(read), _WHOLE, *(join.stage for join in wanted)]
     lookups: dict[str, Document] = {}
     keys = {_sorted_by(read.mapping, key, _DOCUMENT, lookups): direction for key, direction in read.sort}
-    order = [whole, *lookups.values(), {"$sort": keys}]
-    away: Document = {"$unset": list[object](lookups)}
-    return [*stages, *order, *bounds, away, *(join.stage for join in wanted)]
+    stages += [_WHOLE, *lookups.values()]
+    stages.append({"$sort": keys})
+    stages += _bounds(read)
+    stages.append({"$unset": list(lookups)})
+    return [*stages, *(join.stage for join in wanted)]
+
+
+_WHOLE: Document = {"$replaceWith": {_DOCUMENT: "$$ROOT"}}
+
+
+def _bounds(read: Read) -> Iterator[Document]:
+    if read.skip:
+        yield {"$skip": read.skip}
+    if read.limit is not None:
+        yield {"$limit": read.limit}
 
 
 def sort_targets(read: Read) -> Iterator[Mapping]:
@@ -108,8 +120,11 @@ def sort_targets(read: Read) -> Iterator[Mapping]:
 def ordered_documents(read: Read) -> list[Document]:
     """Return the stages that give the documents of *read*, or their keys of its projection, in an order that other
     documents decide."""
-    stages = [*pipeline(read, []), {"$replaceWith": f"${_DOCUMENT}"}]
-    return stages if read.projection is None else [*stages, {"$project": read.projection}]
+    stages = pipeline(read, [])
+    stages.append({"$replaceWith": f"${_DOCUMENT}"})
+    if read.projection is not None:
+        stages.append({"$project": read.projection})
+    return stages
 
 
 def _sorted_by(mapping: Mapping, key: str, place: str, lookups: dict[str, Document]) -> str:

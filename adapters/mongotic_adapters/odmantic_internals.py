@@ -66,6 +66,7 @@ __all__ = [
     "has_own_writing",
     "hashable_client",
     "holds_models",
+    "in_place_of_odmantics",
     "is_field",
     "is_model_class",
     "keeps_extra",
@@ -87,6 +88,7 @@ __all__ = [
     "target_missing",
 ]
 
+F = TypeVar("F")
 EngineT = TypeVar("EngineT", bound=SyncEngine | AIOEngine)
 
 PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
@@ -171,7 +173,7 @@ def has_own_serializers(model: type[BaseODMModel]) -> bool:
 def has_own_writing(model: type[BaseODMModel]) -> bool:
     """Tell whether *model* replaces ODMantic's writing of documents, for which ODMantic asks the outermost class
     alone."""
-    return issubclass(model, Model) and model.model_dump_doc is not BaseODMModel.model_dump_doc
+    return issubclass(model, Model) and not _is_known(model.model_dump_doc, BaseODMModel.model_dump_doc)
 
 
 def _serializes(serialization: object) -> bool:
@@ -196,7 +198,21 @@ def has_own_construction(model: type[BaseODMModel]) -> bool:
 
 def has_own_parsing(model: type[BaseODMModel]) -> bool:
     """Tell whether *model* replaces ODMantic's reading of documents."""
-    return cast("Any", model).model_validate_doc.__func__ is not cast("Any", BaseODMModel).model_validate_doc.__func__
+    known = cast("Any", BaseODMModel).model_validate_doc.__func__
+    return not _is_known(cast("Any", model).model_validate_doc.__func__, known)
+
+
+def in_place_of_odmantics(method: F) -> F:
+    """Mark a method of mongotic's that does what ODMantic's does, so that it does not count as a user's own."""
+    _ours.add(cast("object", method))
+    return method
+
+
+_ours: set[object] = set()
+
+
+def _is_known(method: object, odmantics: object) -> bool:
+    return method is odmantics or method in _ours
 
 
 def parse_document(model: type[Model], document: dict[str, object]) -> Model:

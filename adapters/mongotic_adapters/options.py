@@ -23,8 +23,8 @@ class QueryOptions:
         populate_existing: instances the session holds take every value read, unwritten changes included.
         identity_map: an iteration after `yield_per` gives the session's own instances.
         detached: the instances are copies of their own, held by no session.
-        missing: what becomes of documents that refer to ones that do not exist: an error, None in the place of those, or
-            they are left out.
+        missing: what becomes of a document that refers to one that does not exist: an error, None in the place of the
+            other, or it is left out.
         loading: how references are loaded; `options()` says it.
     """
 

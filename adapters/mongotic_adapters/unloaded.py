@@ -72,14 +72,14 @@ Target: TypeAlias = Model | list[Model] | Unloaded | None
 References: TypeAlias = Mapping[str, Target]
 """What a document refers to, by field name."""
 
-_NOTHING: Mapping[str, Unloaded] = MappingProxyType({})
+NOTHING: Mapping[str, Unloaded] = MappingProxyType({})
 
 
 def unloaded(instance: Model) -> Mapping[str, Unloaded]:
     """Return the reference fields of *instance* that were neither loaded nor set since."""
     private = cast("dict[str, object] | None", instance.__pydantic_private__)
     if not private or _SLOT not in private:
-        return _NOTHING
+        return NOTHING
     held = cast("Mapping[str, Unloaded]", private[_SLOT])
     # Pydantic notes every assignment there; a loaded field is in it, too.
     assigned = instance.model_fields_set
@@ -112,7 +112,7 @@ def refuse(instance: Model, name: str) -> None:
     """
     what = unloaded(instance).get(name)
     if what is not None and what.raises:
-        model = type(instance).__name__
+        model = cast("type", type(instance)).__name__
         raise InvalidRequestError(
             f"{model}.{name} was not loaded, because the query said raiseload({model}.{name}); load it with "
             f'session.refresh(instance, ["{name}"]), or ask for its key: inspect(instance).foreign_key("{name}")'
@@ -122,7 +122,7 @@ def refuse(instance: Model, name: str) -> None:
 def put(instance: Model, name: str, target: Target) -> None:
     """Let a reference field of *instance* hold *target*, past the validators."""
     private = cast("dict[str, object] | None", instance.__pydantic_private__) or {}
-    held = dict(cast("Mapping[str, Unloaded]", private.get(_SLOT, _NOTHING)))
+    held = dict(cast("Mapping[str, Unloaded]", private.get(_SLOT, NOTHING)))
     if isinstance(target, Unloaded):
         held[name] = target
         instance.model_fields_set.discard(name)

@@ -32,14 +32,14 @@ Targets: TypeAlias = dict[IdentityKey, Model]
 KEYS_AT_ONCE = 10_000
 """How many keys one `$in` query asks for; far below the limit of a command's size."""
 
-FEW = 2
+FEW = 10
 """Up to how many documents are asked for together with what they refer to, if nothing else was chosen: `$lookup` costs
 the server more for each, and saves a round trip for each model."""
 
 
 async def fetch(port: Port, read: Read, plan: LoadPlan) -> list[Record]:
-    """Return the documents *read* asks for: a `find` command, or an `aggregate` with a `$lookup` per reference that is to
-    be joined."""
+    """Return the documents *read* asks for: a `find` command, or an `aggregate` with a `$lookup` per joined
+    reference."""
     if not read.mapping.references:
         return await port.fetch(read)
     few = read.limit is not None and read.limit <= FEW
@@ -196,9 +196,7 @@ def _references(
 ) -> References | None:
     found: dict[str, Target] = {}
     for field in mapping.references:
-        value = document.get(field.key)
-        if value is None and field.container is list:
-            value = []
+        value = _stored(field, document)
         if not plan.loads(field.name):
             target = _not_loaded(field, plan, value)
         elif field.container is list:
@@ -218,6 +216,11 @@ def _references(
         else:
             found[field.name] = target
     return found
+
+
+def _stored(field: FieldMap, document: Document) -> object:
+    value = document.get(field.key)
+    return list[object]() if value is None and field.container is list else value
 
 
 _LOST = Unloaded(None)
