@@ -32,7 +32,7 @@ from .exceptions import (
     UnmappedInstanceError,
 )
 from .expressions import and_, asc, col, desc, not_, or_
-from .loading_options import joinedload, noload, raiseload, selectinload
+from .loading_options import LoadOption, joinedload, noload, raiseload, selectinload
 from .model import MongoBaseModel
 from .result import Result, Row, ScalarResult, SelectResult
 from .retrying import run_transaction
@@ -51,6 +51,7 @@ __all__ = [
     "Insert",
     "IntegrityError",
     "InvalidRequestError",
+    "LoadOption",
     "MongoBaseModel",
     "MongoticError",
     "MultipleResultsFound",

@@ -177,7 +177,8 @@ class Column(_Proxy, Generic[T]):
     def contains(self, part: object) -> Expression:
         """Fit texts that contain *part* literally (`$regex`), or lists that have it as an element (`$eq`)."""
         if _is_list(self.type_):
-            return _condition(self, "$eq", encode_operand(part, self.field_))
+            is_reference = self.field_ is not None and self.field_.shape is Shape.REFERENCE
+            return _condition(self, "$eq", _operand(self, part) if is_reference else encode_operand(part, self.field_))
         return _matched(self, re.escape(_text(self, "contains", part)), "s")
 
     def startswith(self, part: str) -> Expression:
