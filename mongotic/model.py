@@ -113,7 +113,7 @@ class MongoBaseModel(Model, metaclass=MongoModelMetaclass):
         """
         if any(field.is_special for field in class_mapping(cls).references):
             return cast("Self", parse(cls, raw_doc))
-        return cast("Self", cast("Any", Model.model_validate_doc).__func__(cls, raw_doc))
+        return cast("Self", cast("Any", Model).model_validate_doc.__func__(cls, raw_doc))
 
     def __copy__(self) -> Self:
         twin = cast("Self", Model.__copy__(self))  # type: ignore[redundant-cast]  # not to pyright

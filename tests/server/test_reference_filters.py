@@ -67,7 +67,7 @@ LOST = ObjectId("00000000000000000000dead")
 @pytest.fixture(autouse=True)
 def library(raw: Database[Document], commands: CommandLog) -> None:
     countries = [{"_id": ObjectId(), "name": name, "iso": name[:2]} for name in ("Norway", "Italy")]
-    publishers = [
+    publishers: list[Document] = [
         {"_id": ObjectId(), "name": "North", "founded": 1900, "address": {"city": "Oslo"}},
         {"_id": ObjectId(), "name": "South", "founded": None, "address": {"city": "Rome"}},
         {"_id": ObjectId(), "name": "Nowhere", "address": {"city": "Oslo"}},
@@ -130,7 +130,7 @@ CONDITIONS: list[tuple[Any, Document]] = [
         or_(publisher.name == "South", and_(publisher.founded == 1900, Book.pages == 101)),
         {"$or": [{"p.name": "South"}, {"p.founded": 1900, "pages": 101}]},
     ),
-    ((publisher.name == "North") & (Book.pages > 100), {"p.name": "North", "pages": {"$gt": 100}}),
+    ((publisher.name == "North") & (col(Book.pages) > 100), {"p.name": "North", "pages": {"$gt": 100}}),
     ((publisher.name == "North") | not_(publisher.name.in_(["South"])), {"p.name": {"$ne": "South"}}),
     (not_(or_(publisher.name == "North", publisher.country.name == "Italy")), {
         "$nor": [{"p.name": "North"}, {"p.c.name": "Italy"}]
@@ -205,7 +205,7 @@ async def test_documents_are_sorted_by_what_they_refer_to(
     def key(document: Document) -> list[tuple[bool, object]]:
         return [(value is not None, value) for path in keys for value in [_at(document, path)]]
 
-    pipeline = [
+    pipeline: list[Document] = [
         {"$lookup": {"from": "publisher", "localField": "publisher_id", "foreignField": "_id", "as": "p"}},
         {"$unwind": {"path": "$p", "preserveNullAndEmptyArrays": True}},
         {"$lookup": {"from": "country", "localField": "p.country_id", "foreignField": "_id", "as": "p.c"}},

@@ -483,7 +483,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no option": (lambda: select(Book).options("publisher"), ArgumentTypeError, "takes options such as"),  # type: ignore[arg-type]
     "columns": (lambda: select(Book.title).options(noload(Book.publisher)), ArgumentError, "query for columns"),
     "missing": (
-        lambda: select(Book).execution_options(missing="ignore"),  # type: ignore[typeddict-item]
+        lambda: select(Book).execution_options(missing="ignore"),  # type: ignore[arg-type]
         ArgumentError,
         '"error", "none" or "skip"',
     ),
