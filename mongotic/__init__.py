@@ -14,6 +14,7 @@ with Session() as session:
 
 from mongotic_adapters.clients import create_engine, create_indexes
 
+from . import event
 from .exceptions import (
     ArgumentError,
     DocumentError,
@@ -32,6 +33,7 @@ from .exceptions import (
     UnmappedInstanceError,
 )
 from .expressions import and_, asc, col, desc, not_, or_
+from .inspection import inspect, make_transient, object_session
 from .loading_options import LoadOption, joinedload, noload, raiseload, selectinload
 from .model import MongoBaseModel
 from .result import Result, Row, ScalarResult, SelectResult
@@ -78,10 +80,14 @@ __all__ = [
     "create_indexes",
     "delete",
     "desc",
+    "event",
     "insert",
+    "inspect",
     "joinedload",
+    "make_transient",
     "noload",
     "not_",
+    "object_session",
     "or_",
     "raiseload",
     "run_transaction",

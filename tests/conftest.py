@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -29,6 +29,7 @@ from mongotic.asyncio import AIOEngine as PyMongoEngine
 from mongotic.asyncio import AsyncSession, async_sessionmaker
 from mongotic.asyncio.session import Done
 from mongotic.result import ScalarResult, SelectResult
+from mongotic.streaming import Stream
 from mongotic.testing import EmbeddedMongo
 from mongotic.transaction import SessionTransaction
 
@@ -154,16 +155,38 @@ class AwaitedResult:
     """A blocking result whose methods are awaited."""
 
     def __init__(self, inner: ScalarResult[Any] | SelectResult[Any]) -> None:
-        self._inner = inner
+        self.inner = inner
 
     def __getattr__(self, name: str) -> object:
         if name == "scalars":
-            return lambda: AwaitedResult(cast("SelectResult[Any]", self._inner).scalars())
-        return awaited(getattr(self._inner, name))
+            return lambda: AwaitedResult(cast("SelectResult[Any]", self.inner).scalars())
+        return awaited(getattr(self.inner, name))
+
+    async def __aiter__(self) -> AsyncIterator[object]:
+        for item in self.inner:
+            yield item
+
+
+class AwaitedStream:
+    """A blocking stream that is walked and closed as an awaiting one."""
+
+    def __init__(self, inner: Stream[Any]) -> None:
+        self._inner = inner
 
     async def __aiter__(self) -> AsyncIterator[object]:
         for item in self._inner:
             yield item
+
+    def __await__(self) -> Generator[None, None, Self]:
+        return self
+        yield
+
+    async def partitions(self, size: int) -> AsyncIterator[list[object]]:
+        for part in self._inner.partitions(size):
+            yield part
+
+    async def close(self) -> None:
+        self._inner.close()
 
 
 class AwaitedBlock:
@@ -189,47 +212,77 @@ class AwaitedBlock:
 class AwaitedSession:
     """A blocking session whose methods are awaited where those of `AsyncSession` are."""
 
-    AWAITED = frozenset({"clear_collection", "close", "commit", "flush", "get", "get_one", "refresh", "scalar"})
+    AWAITED = frozenset(
+        {"clear_collection", "close", "commit", "explain", "flush", "get", "get_one", "refresh", "scalar"}
+    )
+    STREAMS = frozenset({"stream", "stream_scalars", "watch"})
     AT_ONCE = frozenset({"delete", "rollback"})  # these act when called, and may be awaited
 
     def __init__(self, inner: Session) -> None:
-        self._inner = inner
+        self.inner = inner
 
     def __getattr__(self, name: str) -> object:
-        attribute = getattr(self._inner, name)
+        attribute = getattr(self.inner, name)
         if name in self.AWAITED:
             return awaited(attribute)
+        if name in self.STREAMS:
+            return streamed(attribute)
         return done_at_once(attribute) if name in self.AT_ONCE else attribute
 
     def __contains__(self, instance: object) -> bool:
-        return instance in self._inner
+        return instance in self.inner
 
     def __iter__(self) -> Iterator[object]:
-        return iter(self._inner)
+        return iter(self.inner)
 
     def begin(self, **options: Any) -> AwaitedBlock:
-        return AwaitedBlock(self._inner.begin(**options))
+        return AwaitedBlock(self.inner.begin(**options))
+
+    def aggregate(self, *arguments: Any, **options: Any) -> AwaitedResult:
+        return AwaitedResult(self.inner.aggregate(*arguments, **options))
 
     def scalars(self, statement: Any) -> AwaitedResult:  # of every kind of query
-        return AwaitedResult(self._inner.scalars(statement))
+        return AwaitedResult(self.inner.scalars(statement))
 
     async def execute(self, statement: Any) -> object:  # of every kind of statement
-        result = cast("object", self._inner.execute(statement))
+        result = cast("object", self.inner.execute(statement))
         return AwaitedResult(cast("SelectResult[Any]", result)) if isinstance(result, SelectResult) else result
 
     async def __aenter__(self) -> Self:
-        self._inner.__enter__()
+        self.inner.__enter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._inner.__exit__(kind, error, trace)
+        self.inner.__exit__(kind, error, trace)
+
+
+class AwaitedMaker:
+    """A maker of blocking sessions dressed as awaited ones."""
+
+    def __init__(self, inner: sessionmaker) -> None:
+        self.inner = inner
+
+    def __call__(self) -> AsyncSession:
+        return cast("AsyncSession", AwaitedSession(self.inner()))
+
+
+def undressed(dressed: object) -> Any:
+    """Return a session or maker as its user has it, for what tells the two kinds apart."""
+    return dressed.inner if isinstance(dressed, (AwaitedSession, AwaitedMaker)) else dressed
 
 
 async def maybe_awaited(call: Any) -> Any:  # of engines and drivers of either kind
     """Return what a call gives, awaited if it is to be."""
     return await call if inspect.isawaitable(call) else call
+
+
+def streamed(method: Callable[..., Stream[Any]]) -> Callable[..., AwaitedStream]:
+    def call(*arguments: object, **options: object) -> AwaitedStream:
+        return AwaitedStream(method(*arguments, **options))
+
+    return call
 
 
 def awaited(method: Callable[..., object]) -> Callable[..., object]:
@@ -266,9 +319,12 @@ class Backend:
     def maker(self, bind: Any = None, **options: Any) -> SessionMaker:
         """Return a maker of awaited sessions, bound to the engine unless told otherwise."""
         make = self.real_maker(bind, **options)
-        if isinstance(make, async_sessionmaker):
-            return make
-        return lambda: cast("AsyncSession", AwaitedSession(make()))
+        return make if isinstance(make, async_sessionmaker) else AwaitedMaker(make)
+
+    def session(self, kind: type[Session] | type[AsyncSession], bind: Any = None, **options: Any) -> AsyncSession:
+        """Return an awaited session of a class of this backend's kind."""
+        made: Any = cast("Any", kind)(self.engine if bind is None else bind, **options)
+        return cast("AsyncSession", AwaitedSession(made) if isinstance(made, Session) else made)
 
     def real_maker(self, bind: Any = None, **options: Any) -> sessionmaker | async_sessionmaker:
         """Return a maker of sessions as they are."""

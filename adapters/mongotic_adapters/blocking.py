@@ -18,8 +18,9 @@ from pymongo import MongoClient
 from typing_extensions import Self
 
 from . import driver_calls
+from . import odmantic_internals as odm
 from .binding import BindOptions, bind_client, bind_engine, refused
-from .commands import Batch, Read, WriteReport
+from .commands import USUAL, Batch, Read, SendOptions, WriteReport
 from .driver_errors import decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
@@ -79,7 +80,7 @@ class BlockingPort(Transacting):
         return self.binding.collection(mapping).codec_options
 
     async def fetch(self, read: Read) -> list[Record]:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             return await self._found(custom, read)
         if not read.fits_one_batch:
@@ -93,7 +94,7 @@ class BlockingPort(Transacting):
             return [] if batch is None else split(batch, collection.codec_options)
 
     async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             yield await self._found(custom, read)
             return
@@ -114,30 +115,54 @@ class BlockingPort(Transacting):
             cursor.close()
 
     def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             return whole_documents(self.batches(read, size))
         collection, session = self.binding.collection(read.mapping), self.binding.driver_session()
         cursor = partial(driver_calls.find_documents, collection, read, session, size)
         return _listed(f"find on {read.mapping.collection!r}", cursor, size)
 
-    def aggregate(self, mapping: Mapping, pipeline: list[Document], size: int) -> AsyncGenerator[list[Document], None]:
+    def aggregate(
+        self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
+    ) -> AsyncGenerator[list[Document], None]:
         expect_no_find(self.binding.overrides(mapping), mapping)
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
-        cursor = partial(driver_calls.aggregate, collection, pipeline, session, size)
+        cursor = partial(driver_calls.aggregate, collection, pipeline, session, size, options)
         return _listed(f"aggregate on {mapping.collection!r}", cursor, size)
 
-    def raw(self, mapping: Mapping, pipeline: list[Document], size: int) -> AsyncGenerator[list[bytes], None]:
+    def raw(
+        self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
+    ) -> AsyncGenerator[list[bytes], None]:
         expect_no_find(self.binding.overrides(mapping), mapping)
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
-        cursor = partial(driver_calls.aggregate_raw, collection, pipeline, session, size)
+        cursor = partial(driver_calls.aggregate_raw, collection, pipeline, session, size, options)
         return driver_calls.undecoded(_listed(f"aggregate on {mapping.collection!r}", cursor, size))
 
     def can_join(self, mapping: Mapping, target: Mapping) -> bool:
         return self.binding.can_join(mapping, target)
 
+    async def explain(self, mapping: Mapping, command: Document, verbosity: str) -> Document:
+        database = odm.database(self.binding.engine(mapping))
+        with translated(f"explain on {mapping.collection!r}"):
+            return cast("Document", database.command("explain", command, verbosity=verbosity))
+
+    async def watch(
+        self, mapping: Mapping, pipeline: list[Document], options: dict[str, object]
+    ) -> AsyncGenerator[Document, None]:
+        expect_no_find(self.binding.overrides(mapping), mapping)
+        action = f"watch on {mapping.collection!r}"
+        with translated(action):
+            stream = cast("Any", self.binding.collection(mapping)).watch(pipeline, **options)
+        try:
+            while True:
+                with translated(action):
+                    event = next(stream)
+                yield cast("Document", event)
+        finally:
+            stream.close()
+
     async def count(self, read: Read) -> int:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         with translated(f"count on {read.mapping.collection!r}"):
             if custom is not None and (custom.reads or "count" in custom.names):
                 return counted(read, custom.count(read, self.binding.driver_session()))
@@ -150,7 +175,9 @@ class BlockingPort(Transacting):
             result = driver_calls.write(self.binding.collection(batch.mapping), batch, self.binding.driver_session())
         return driver_calls.report(cast("driver_calls.Result", result))
 
-    async def update_many(self, mapping: Mapping, condition: Document, update: Document) -> WriteReport:
+    async def update_many(
+        self, mapping: Mapping, condition: Document, update: Document | list[Document]
+    ) -> WriteReport:
         with translated(f"update on {mapping.collection!r}"):
             result = self.binding.collection(mapping).update_many(
                 condition, update, session=self.binding.driver_session()

@@ -54,6 +54,7 @@ __all__ = [
     "collection",
     "collection_name",
     "core_schema",
+    "database",
     "default_key",
     "dump_doc",
     "embedded_classes",
@@ -432,6 +433,11 @@ def overridden(engine: SyncEngine | AIOEngine) -> frozenset[str]:
 
 
 _OWN = ("odmantic", "mongotic_adapters")
+
+
+def database(engine: SyncEngine | AIOEngine) -> Any:  # of PyMongo or of Motor
+    """Return the database of *engine*."""
+    return cast("Any", engine).database
 
 
 def hashable_client(client: object) -> object:

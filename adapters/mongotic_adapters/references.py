@@ -71,13 +71,33 @@ def reconciled(earlier: References, read: References) -> References:
     }
 
 
-def fill(state: InstanceState, instance: Model, read: References) -> None:
-    """Give *instance* the targets just read where it holds nothing but the same keys."""
-    for name, what in unloaded(instance).items():
-        target = read.get(name)
-        if _is_loaded(target, what):
-            put(instance, name, target)
-            state.references = {**state.references, name: target}
+def refer_to(state: InstanceState, instance: Model, read: References) -> None:
+    """Let *instance* refer to the targets just read, where it holds nothing but the same keys, or other instances of
+    the same documents: those are no longer in this session, or never were."""
+    for name, target in read.items():
+        own = target_of(instance, name)
+        if own is None or target is None or own is target:
+            continue
+        if isinstance(own, Unloaded):
+            if _is_loaded(target, own):
+                put(instance, name, target)
+                state.references = {**state.references, name: target}
+        elif not isinstance(target, Unloaded) and _differ(own, target):
+            for one, other in zip(_listed(own), _listed(target), strict=True):
+                replace_link(instance, name, one, other)
+            earlier = state.references.get(name)
+            if earlier is not None and not isinstance(earlier, Unloaded) and _keys(earlier) == _keys(target):
+                state.references = {**state.references, name: target}
+
+
+def _differ(own: Model | list[Model], target: Model | list[Model]) -> bool:
+    """Tell whether two fields hold different instances of the same documents."""
+    ones, others = _listed(own), _listed(target)
+    return not _same(ones, tuple(others)) and _keys(ones) == _keys(others)
+
+
+def _listed(target: Model | list[Model]) -> list[Model]:
+    return target if isinstance(target, list) else [target]
 
 
 def _is_loaded(target: Target, what: Unloaded) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar, cast, overload
@@ -13,11 +13,13 @@ from typing_extensions import Self, TypeVarTuple, Unpack
 from typing_extensions import TypeVar as TypeVarWithDefault
 
 from mongotic_adapters.awaiting import AsyncBind, AwaitingPort
-from mongotic_adapters.flows import flushing, reading, transacting
+from mongotic_adapters.flows import flushing, reading
+from mongotic_adapters.flows.pipelines import Change
 from mongotic_adapters.mapping import mapping_of
+from mongotic_adapters.rows import Row
 from mongotic_adapters.transactions import TransactionOptions
 
-from ..asking import row_query, scalar_query
+from ..asking import Explained, explain, pipeline_query, row_query, scalar_query, streamed, watch_query
 from ..loading_options import LoadOption, load_plan
 from ..query_results import SelectResult, buffered_rows
 from ..result import Result
@@ -26,7 +28,9 @@ from ..session import SessionBase, operation_name, perform
 from ..settings import SessionOptions, settings
 from ..statements import Delete, Insert, Update, delete
 from .result import AsyncScalarResult, AsyncSelectResult
+from .streaming import AsyncStream
 from .transaction import AsyncSessionTransaction
+from .unawaited import EnteredByAsyncWith, awaited
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
@@ -49,7 +53,7 @@ class Done:
             yield from self._rest().__await__()
 
 
-class AsyncSession(SessionBase, Generic[SyncResults]):
+class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
     """A unit of work on ODMantic models, for asyncio; see `mongotic.Session`.
 
     To type checkers, a session with `sync_results=True` is an `AsyncSession[Literal[True]]`.
@@ -88,7 +92,6 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
         chosen = settings("AsyncSession", options)
         super().__init__(AwaitingPort(bind, chosen.bind), chosen, awaits=True)
         self._sync_results = sync_results
-        self._owes_listeners = False
 
     # -- transactions --------------------------------------------------------------------------------------------
 
@@ -111,10 +114,12 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
         with self._operation("scalars"):
             return AsyncScalarResult(self, scalar_query(self._port, self._books, statement))
 
+    @awaited("session.scalar(statement)")
     async def scalar(self, statement: Select[tuple[T]]) -> T | None:
         """Return the first instance or value a query gives, or None; see `Session.scalar`."""
         return await self.scalars(statement).first()
 
+    @awaited("session.get(model, key)")
     async def get(
         self,
         model: type[M],
@@ -129,6 +134,7 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
         flow = reading.get(self._port, self._books, mapping, key, populate_existing=populate_existing, plan=plan)
         return cast("M | None", await self.run(flow))
 
+    @awaited("session.get_one(model, key)")
     async def get_one(
         self,
         model: type[M],
@@ -143,6 +149,50 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
         flow = reading.get_one(self._port, self._books, mapping, key, populate_existing=populate_existing, plan=plan)
         return cast("M", await self.run(flow))
 
+    # -- streams, pipelines, plans -------------------------------------------------------------------------------
+
+    def stream_scalars(self, statement: Select[tuple[T]]) -> AsyncStream[T]:
+        """Walk the instances a query gives, or the values of its column; see `Session.stream_scalars`."""
+        with self._operation("stream_scalars"):
+            return AsyncStream(self.guarded(scalar_query(self._port, self._books, streamed(statement)).stream()))
+
+    def stream(self, statement: Select[tuple[Unpack[Ts]]]) -> AsyncStream[Row[Unpack[Ts]]]:
+        """Walk the rows a query gives; see `Session.stream`."""
+        with self._operation("stream"):
+            return AsyncStream(self.guarded(row_query(self._port, self._books, streamed(statement)).stream()))
+
+    @overload
+    def aggregate(
+        self, model: type[M], pipeline: Sequence[Mapping[str, object]], *, hydrate: Literal[True]
+    ) -> AsyncScalarResult[M]: ...
+    @overload
+    def aggregate(
+        self, model: type[Model], pipeline: Sequence[Mapping[str, object]], *, hydrate: Literal[False] = False
+    ) -> AsyncScalarResult[dict[str, Any]]: ...
+    def aggregate(
+        self, model: type[Model], pipeline: Sequence[Mapping[str, object]], *, hydrate: bool = False
+    ) -> AsyncScalarResult[Any]:
+        """Return what a pipeline of yours makes of a model's documents; see `Session.aggregate`."""
+        with self._operation("aggregate"):
+            return AsyncScalarResult(self, pipeline_query(self._port, self._books, model, pipeline, hydrate=hydrate))
+
+    async def explain(self, statement: Explained, verbosity: str = "queryPlanner") -> dict[str, Any]:
+        """Return how the server would carry out a statement; see `Session.explain`."""
+        return await self._do(explain(self._port, statement, verbosity))
+
+    def watch(
+        self,
+        model: type[M],
+        pipeline: Sequence[Mapping[str, object]] = (),
+        *,
+        full_document: str | None = None,
+        resume_after: Mapping[str, object] | None = None,
+    ) -> AsyncStream[Change]:
+        """Walk the changes that anybody makes to a model's documents from now on; see `Session.watch`."""
+        with self._operation("watch"):
+            events = watch_query(self._port, self._books, model, pipeline, full_document, resume_after)
+            return AsyncStream(self.guarded(events))
+
     # -- writes --------------------------------------------------------------------------------------------------
 
     @overload
@@ -155,6 +205,7 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
     async def execute(
         self: AsyncSession[Literal[False]], statement: Select[tuple[Unpack[Ts]]]
     ) -> AsyncSelectResult[Unpack[Ts]]: ...
+    @awaited("session.execute(statement)")
     async def execute(
         self, statement: Insert[M] | Update[M] | Delete[M] | Select[Any]
     ) -> Result | AsyncSelectResult[Unpack[tuple[Any, ...]]] | SelectResult[Unpack[tuple[Any, ...]]]:
@@ -182,7 +233,7 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
     def rollback(self) -> Done:
         """Undo what is not committed; may be awaited, and is done in memory at once.  See `Session.rollback`."""
         self._undo()
-        self._owes_listeners = True
+        self._owed_rollbacks += 1
         return Done(self._settle)
 
     async def clear_collection(self, model: type[Model]) -> Result:
@@ -230,13 +281,6 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
             raise
         finally:
             flow.close()
-
-    async def _settle(self) -> None:
-        """Do what a `rollback()` nobody awaited has left to be done."""
-        if self._owes_listeners:
-            self._owes_listeners = False
-            with self._operation("settle"):
-                await transacting.after_rollback(self._port, self._books)
 
 
 class async_sessionmaker(Generic[SyncResults]):  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users know

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from odmantic import Model
 
-from .. import compiler, snapshot
+from .. import compiler, single_document, snapshot
 from .. import odmantic_internals as odm
 from ..bookkeeping import Bookkeeping
 from ..commands import Insert, Operation, Read, WriteReport
@@ -37,7 +37,10 @@ class NewDocument:
     # No dataclass: pyright takes an attribute declared as Model for unknown, because of the metaclass.
     def __init__(self, instance: Model, *, fresh_key: bool = False) -> None:
         self.instance = instance
-        self.document = encode_instance(class_mapping(type(instance)), instance)
+        mapping = class_mapping(type(instance))
+        self.document = encode_instance(mapping, instance)
+        if mapping.version is not None and mapping.version.name not in instance.model_fields_set:
+            self.document[mapping.version.key] = single_document.FIRST_VERSION
         self.fresh_key = fresh_key
 
 
@@ -89,26 +92,56 @@ async def update(
     """Change every document that fits, in one `update` command; the version of a model that has one is counted up.
 
     Raises:
-        ArgumentError: there is nothing to set, or the version field is among it.
+        ArgumentError: there is nothing to set, or the version field or the shard key is among it.
     """
     mapping = command.mapping
     if not assigned:
         raise ArgumentError(f"update({mapping.name}) has nothing to set; say what with values()")
-    change: Document = {"$set": assigned}
-    if mapping.version is not None:
-        if mapping.version.key in assigned:
-            raise ArgumentError(f"update({mapping.name}): {mapping.version.name!r} is the version field, which counts")
-        change["$inc"] = {mapping.version.key: 1}
+    name = f"update({mapping.name})"
+    if mapping.version is not None and mapping.version.key in assigned:
+        raise ArgumentError(f"{name}: {mapping.version.name!r} is the version field, which counts")
+    for field in mapping.shard_key:
+        if field.key in assigned:
+            raise ArgumentError(f"{name}: {field.name!r} is part of the shard key, which a document keeps")
+    change = single_document.counted_up(mapping, assigned)
     command = await resolved(port, command)
     async with _synchronized(port, books, command, options):
-        return await port.update_many(mapping, command.filter, change)
+        reports = [await port.update_many(mapping, condition, change) for condition in await _conditions(port, command)]
+    return _sum(reports)
 
 
 async def delete(port: Port, books: Bookkeeping, command: Read, options: WriteOptions) -> WriteReport:
     """Remove every document that fits, in one `delete` command."""
     command = await resolved(port, command)
     async with _synchronized(port, books, command, options):
-        return await port.delete_many(command.mapping, command.filter)
+        custom = port.overrides(command.mapping)
+        if custom is not None and "remove" in custom.names:  # it has its own idea of what is removed
+            return await port.delete_many(command.mapping, command.filter)
+        reports = [await port.delete_many(command.mapping, condition) for condition in await _conditions(port, command)]
+    return _sum(reports)
+
+
+async def _conditions(port: Port, command: Read) -> list[Document]:
+    """Return the conditions of the commands that a statement becomes: its own, or the keys of the documents that the
+    engine's own `find` shows, so that a statement reaches nothing a query would not."""
+    custom = port.overrides(command.mapping)
+    if custom is None or "find" not in custom.names:
+        return [command.filter]
+    keys = [document["_id"] for document, _ in await port.fetch(command)]
+    return [
+        compiler.conjunction(command.filter, {"_id": {"$in": keys[start : start + KEYS_AT_ONCE]}})
+        for start in range(0, len(keys), KEYS_AT_ONCE)
+    ]
+
+
+def _sum(reports: Sequence[WriteReport]) -> WriteReport:
+    if len(reports) == 1:
+        return reports[0]
+    return WriteReport(
+        sum(report.matched or 0 for report in reports),
+        sum(report.modified or 0 for report in reports),
+        sum(report.deleted or 0 for report in reports),
+    )
 
 
 @asynccontextmanager

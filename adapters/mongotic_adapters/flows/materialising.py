@@ -47,7 +47,7 @@ async def fetch(port: Port, read: Read, plan: LoadPlan) -> list[Record]:
     expect_sortable(port, read)
     if not wanted and not read.sorts_across:
         return await port.fetch(read)
-    batches = port.raw(read.mapping, pipeline(read, wanted), 0)
+    batches = port.raw(read.mapping, pipeline(read, wanted), 0, read.options)
     found = [document async for batch in batches for document in batch]
     return split(read.mapping, wanted, found, port.codec)
 
@@ -64,7 +64,7 @@ async def batches(port: Port, read: Read, plan: LoadPlan, size: int) -> AsyncGen
         finally:
             await plain.aclose()
         return
-    raw = port.raw(read.mapping, pipeline(read, wanted), size)
+    raw = port.raw(read.mapping, pipeline(read, wanted), size, read.options)
     try:
         async for found in raw:
             yield split(read.mapping, wanted, found, port.codec)

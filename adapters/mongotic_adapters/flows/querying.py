@@ -56,7 +56,7 @@ class Instances(Lookup[Record, Model]):
     async def make(self, found: list[Record]) -> list[Model]:
         """Return the session's instances of the documents, or copies of their own, and load what they refer to."""
         if self._options.detached:
-            return await reading.detached(self._port, self._read.mapping, found, self._options.plan)
+            return await reading.detached(self._port, self._books.events, self._read.mapping, found, self._options.plan)
         return await materialising.materialise(
             self._port,
             self._books,
@@ -70,7 +70,8 @@ class Instances(Lookup[Record, Model]):
         """Yield the instances; see `reading.iterate` and `reading.independent`."""
         size, options = self._batch, self._options
         if options.detached or (size is not None and not options.identity_map):
-            return reading.independent(self._port, self._read, size or BATCH_DOCUMENTS, options.plan)
+            events = self._books.events
+            return reading.independent(self._port, events, self._read, size or BATCH_DOCUMENTS, options.plan)
         return reading.iterate(
             self._port,
             self._books,
@@ -154,7 +155,7 @@ class Columns(Lookup[Document, T]):
         read = await resolved(self._port, read)
         materialising.expect_sortable(self._port, read)
         found = (
-            self._port.aggregate(read.mapping, ordered_documents(read), size)
+            self._port.aggregate(read.mapping, ordered_documents(read), size, read.options)
             if read.sorts_across
             else self._port.documents(read, size)
         )
@@ -195,7 +196,7 @@ class DistinctColumns(Columns[T]):
         if self._read.limit == 0:
             return 0
         stages = distinct.counting(await resolved(self._port, self._read), self._projection)
-        async for documents in self._port.aggregate(self._read.mapping, stages, 0):
+        async for documents in self._port.aggregate(self._read.mapping, stages, 0, self._read.options):
             return cast("int", documents[0]["n"]) if documents else 0
         return 0
 
@@ -205,7 +206,8 @@ class DistinctColumns(Columns[T]):
 
     async def _documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
         read = await resolved(self._port, read)
-        found = self._port.aggregate(read.mapping, distinct.pipeline(read, self._projection), size)
+        stages = distinct.pipeline(read, self._projection)
+        found = self._port.aggregate(read.mapping, stages, size, read.options)
         try:
             async for documents in found:
                 yield documents

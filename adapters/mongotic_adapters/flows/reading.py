@@ -12,6 +12,7 @@ from ..commands import Read
 from ..compiler import primary_key
 from ..encoding import encode_key
 from ..errors import NotFound
+from ..events import Dispatch
 from ..instance_state import InstanceState, describe, state_of
 from ..load_plan import USUAL_PLAN, LoadPlan, Way
 from ..mapping import Mapping, class_mapping
@@ -153,7 +154,9 @@ async def iterate(
         await batches.aclose()
 
 
-async def independent(port: Port, read: Read, size: int, plan: LoadPlan = USUAL_PLAN) -> AsyncGenerator[Model, None]:
+async def independent(
+    port: Port, events: Dispatch, read: Read, size: int, plan: LoadPlan = USUAL_PLAN
+) -> AsyncGenerator[Model, None]:
     """Yield the instances one by one, fetched *size* documents at a time, as instances no session holds.
 
     What they hold in the database is remembered: added to a session later, they are updated.
@@ -163,7 +166,7 @@ async def independent(port: Port, read: Read, size: int, plan: LoadPlan = USUAL_
     batches = materialising.batches(port, await resolved(port, read), plan, size)
     try:
         async for records in batches:
-            instances = await detached(port, read.mapping, records, plan)
+            instances = await detached(port, events, read.mapping, records, plan)
             instances.reverse()
             while instances:
                 yield instances.pop()
@@ -171,10 +174,13 @@ async def independent(port: Port, read: Read, size: int, plan: LoadPlan = USUAL_
         await batches.aclose()
 
 
-async def detached(port: Port, mapping: Mapping, records: Sequence[Record], plan: LoadPlan = USUAL_PLAN) -> list[Model]:
-    """Return instances of documents that no session holds."""
+async def detached(
+    port: Port, events: Dispatch, mapping: Mapping, records: Sequence[Record], plan: LoadPlan = USUAL_PLAN
+) -> list[Model]:
+    """Return instances of documents that no session holds; listeners for `load` are told all the same."""
     # Books of their own give one object for what several documents refer to.
     books = Bookkeeping(port.codec)
+    books.events = events
     instances = await materialise(port, books, mapping, records, plan)
     books.release_all()
     return instances
