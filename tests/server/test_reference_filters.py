@@ -165,6 +165,22 @@ async def test_it_costs_one_query_per_condition(session: AsyncSession, commands:
     assert commands.sent[0]["filter"] == {"name": {"$eq": "Norway"}}
 
 
+def test_a_statement_shows_what_it_becomes() -> None:
+    statement = select(Book.title).where(publisher.country.name == "Norway")
+    assert str(statement) == (
+        'db.book.find({publisher_id: {$in: db.publisher.distinct("_id", {country_id: {$in: db.country.distinct("_id", '
+        '{name: {$eq: "Norway"}})}})}}, {title: 1, _id: 0})'
+    )
+    ordered = str(select(Book).order_by(publisher.name).limit(3))
+    assert '{$sort: {"by_publisher_id.name": 1}}, {$limit: 3}, {$unset: ["by_publisher_id"]}' in ordered
+
+
+async def test_the_server_explains_it(session: AsyncSession) -> None:
+    plan = await session.explain(select(Book).where(publisher.name == "North"))
+    assert "$in" in str(plan)
+    assert "by_publisher_id" in str(await session.explain(select(Book).order_by(publisher.name)))
+
+
 async def test_the_key_of_the_target_is_in_the_document(session: AsyncSession, commands: CommandLog) -> None:
     assert await session.scalars(select(Book.title).where(publisher.id == LOST).order_by(Book.title)).all() == [
         f"book {number:02}" for number in (3, 9, 15, 21)
@@ -245,6 +261,8 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         NotImplementedError,
         "cannot be compared with another field",
     ),
+    "a pipeline": (lambda: select(Book).where(publisher.name == "x").pipeline(), NotImplementedError, "\\$lookup"),
+    "pages by key": (lambda: select(Book).order_by(publisher.name).after(None), NotImplementedError, "offset"),
     "another model": (lambda: select(Author).where(publisher.name == "x"), ArgumentError, "one model only"),
     "an order of another model": (lambda: select(Author).order_by(publisher.name), ArgumentError, "one model only"),
     "distinct": (

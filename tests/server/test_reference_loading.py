@@ -20,6 +20,7 @@ from mongotic import (
     InvalidRequestError,
     LoadOption,
     NotFound,
+    col,
     desc,
     joinedload,
     noload,
@@ -30,7 +31,7 @@ from mongotic import (
 from mongotic.asyncio import AsyncSession
 from mongotic.exceptions import ArgumentTypeError
 from mongotic.inspection import inspect
-from tests.conftest import CommandLog, Document, SessionMaker
+from tests.conftest import Backend, CommandLog, Document, SessionMaker
 
 
 class Country(Model):
@@ -409,6 +410,44 @@ async def test_a_nested_reference_that_was_not_loaded_is_loaded_when_asked_for(s
     books = await session.scalars(select(Book).order_by(Book.title)).all()
     assert books[0].publisher is north
     assert north.country.name == "Norway"
+
+
+async def test_the_engines_own_save_takes_what_is_loaded_alone(
+    backend: Backend, raw: Database[Document], commands: CommandLog
+) -> None:
+    async with backend.maker(writes="engine")() as session:
+        book = await session.scalars(select(Book).options(noload(Book.publisher))).first()
+        assert book is not None
+        book.pages = 7
+        commands.sent.clear()
+        with pytest.raises(ArgumentError, match=r'Load it first: session.refresh\(instance, \["publisher"\]\)'):
+            await session.flush()
+        assert commands.sent == []
+        await session.refresh(book, ["publisher"])
+        await session.flush()
+        assert raw["book"].find_one({"_id": book.id}, {"_id": 0}) == {
+            "title": book.title,
+            "pages": 7,
+            "publisher_id": NORTH,
+        }
+
+
+async def test_an_engine_with_its_own_find_is_asked_itself(
+    backend: Backend, raw: Database[Document], commands: CommandLog
+) -> None:
+    kind: Any = type(backend.engine)
+
+    def find(engine: Any, *conditions: Any, **options: Any) -> Any:
+        return kind.find(engine, *conditions, **options)
+
+    own: Any = type("Own", (kind,), {"find": find})
+    async with backend.maker(own(backend.client, backend.database))() as session:
+        statement = select(Book).options(joinedload(Book.publisher))
+        assert len(await session.scalars(statement).all()) == 20
+        with pytest.raises(NotImplementedError, match="cannot be sorted"):
+            await session.scalars(select(Book).order_by(col(Book.publisher).name)).all()
+        found = await session.scalars(select(Book).where(col(Book.publisher).name == "North")).all()
+        assert {book.publisher.name for book in found} == {"North"}
 
 
 # -- missing targets ----------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from ..changes import take_over
 from ..commands import Batch, Delete, Insert, Read, Replace, Update, Upsert
 from ..driver_errors import key_taken
 from ..encoding import Document, encode_key, is_document
+from ..errors import ArgumentError
 from ..hydration import hydrate
 from ..instance_state import describe
 from ..mapping import Mapping, class_mapping
