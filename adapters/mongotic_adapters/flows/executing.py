@@ -13,7 +13,7 @@ from ..bookkeeping import Bookkeeping
 from ..commands import Insert, Operation, Read, WriteReport
 from ..driver_errors import flush_error, integrity_error
 from ..encoding import Document, encode_field, encode_instance, encode_key
-from ..errors import ArgumentError
+from ..errors import ArgumentError, FlushError
 from ..identity_map import identity_key
 from ..mapping import Mapping, class_mapping
 from ..options import WriteOptions
@@ -69,9 +69,14 @@ async def insert(port: Port, mapping: Mapping, documents: Sequence[NewDocument])
         except WriteFailed as failure:
             done += min(failure.completed, len(batch.operations))
             written, pending = instances[:done], instances[done:]
-            if failure.duplicate:
-                raise integrity_error(failure, pending[0], names[done], written, pending) from failure.error
-            raise flush_error(failure, "insert", written, pending) from failure.error
+            error: FlushError = (
+                integrity_error(failure, pending[0], names[done], written, pending)
+                if failure.duplicate
+                else flush_error(failure, "insert", written, pending)
+            )
+            if port.in_transaction:
+                error.undone(instances)
+            raise error from failure.error
         if report.interruption is not None:
             raise report.interruption
         acknowledged = report.acknowledged
