@@ -25,7 +25,7 @@ from mongotic import FlushError, IntegrityError, Session, StaleDataError, delete
 from mongotic.asyncio import AsyncSession
 from mongotic.exceptions import MongoticError, StaleDeleteWarning
 from mongotic.inspection import inspect, object_session
-from mongotic.settings import Atomic
+from mongotic_adapters.flows.transacting import Atomic
 
 from .models import COLLECTIONS, DEFAULTS, Book, Document, Inner, Note, Part, Publisher, Slip, encoded
 from .oracle import Expected, Oracle, Refused, Sheet, Twin, Unmet
@@ -449,7 +449,7 @@ class SessionMachine(RuleBasedStateMachine):
             for document in found:
                 document[name] = word
                 if model is Note:
-                    document["version"] = document.get("version", DEFAULTS[Note]["version"]) + 1
+                    document["version"] = int(document.get("version", DEFAULTS[Note]["version"]) or 0) + 1
             self.oracle.flag_expired(sheet, model)
             return len(found)
 
