@@ -49,9 +49,9 @@ def hydrate(mapping: Mapping, document: Document, references: References) -> Mod
         DocumentError: the document does not fit the model; it names the document and each field that is wrong.
         NotImplementedError: a reference was not loaded, and the class reads whole documents in its own way.
     """
-    kept = {name: target for name, target in references.items() if isinstance(target, Unloaded)}
-    if not kept:
+    if Unloaded not in map(type, references.values()):
         return _hydrated(mapping, document, references)
+    kept = {name: target for name, target in references.items() if isinstance(target, Unloaded)}
     if odm.has_own_parsing(mapping.document_model):
         raise NotImplementedError(
             f"{mapping.name} has a model_validate_doc() of its own, which takes whole documents: load "

@@ -9,21 +9,17 @@ update.
 from __future__ import annotations
 
 import weakref
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from odmantic import Model
 
 from .mapping import class_mapping
 from .states import Move, State, move
-from .unloaded import References
+from .unloaded import NO_REFERENCES, References
 
 if TYPE_CHECKING:
     from .holdings import Holdings
     from .identity_map import IdentityKey
-
-
-_NO_REFERENCES: References = MappingProxyType({})
 
 
 class InstanceState(weakref.ref[Model]):
@@ -81,7 +77,7 @@ class InstanceState(weakref.ref[Model]):
         self.as_read = None
         self.absent = frozenset()
         self.in_passing = False
-        self.references = _NO_REFERENCES
+        self.references = NO_REFERENCES
         self.expired = False
         self.expunged_from = None
 

@@ -72,6 +72,8 @@ Target: TypeAlias = Model | list[Model] | Unloaded | None
 References: TypeAlias = Mapping[str, Target]
 """What a document refers to, by field name."""
 
+NO_REFERENCES: References = MappingProxyType({})
+
 NOTHING: Mapping[str, Unloaded] = MappingProxyType({})
 
 

@@ -6,25 +6,27 @@ Called by `reading`, `querying` and `flushing` with the plan of the query; see `
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from collections.abc import Mapping as AnyMapping
 from functools import partial
+from itertools import islice, repeat
 from typing import TypeAlias, cast
 
 from odmantic import Model
 
 from ..bookkeeping import Bookkeeping
+from ..collector import paused
 from ..commands import Read
 from ..encoding import Document
 from ..errors import DocumentError
-from ..identity_map import IdentityKey, identity_key, identity_of
+from ..identity_map import PLAIN_KEYS, IdentityKey, identity_key, identity_of
 from ..joining import Join, Joined, joins, pipeline, sort_targets, split
 from ..load_plan import USUAL_PLAN, LoadPlan, Way
 from ..mapping import FieldMap, Mapping
 from ..odmantic_internals import target_missing
-from ..port import Port
+from ..port import BATCH_DOCUMENTS, Port
 from ..records import Record
-from ..unloaded import References, Target, Unloaded, unloaded
+from ..unloaded import NO_REFERENCES, References, Target, Unloaded, unloaded
 
 Targets: TypeAlias = dict[IdentityKey, Model]
 """Instances by the keys of their documents."""
@@ -115,14 +117,19 @@ async def materialise(
     Raises:
         DocumentError: a document does not fit the model, or refers to one that does not exist.
     """
-    if not mapping.references:
-        return [books.load(mapping, record, {}, in_passing=in_passing, overwrite=overwrite) for record in records]
-    references = await load_references(port, books, mapping, records, plan, in_passing=in_passing)
-    return [
-        books.load(mapping, record, found, in_passing=in_passing, overwrite=overwrite)
-        for record, found in zip(records, references, strict=True)
-        if found is not None
-    ]
+    references: Iterable[References | None] = repeat(NO_REFERENCES, len(records))
+    if mapping.references:
+        references = await load_references(port, books, mapping, records, plan, in_passing=in_passing)
+    waiting = zip(records, references, strict=True)
+    instances: list[Model] = []
+    for _ in range(0, len(records), BATCH_DOCUMENTS):
+        with paused:
+            instances += [
+                books.load(mapping, record, found, in_passing=in_passing, overwrite=overwrite)
+                for record, found in islice(waiting, BATCH_DOCUMENTS)
+                if found is not None
+            ]
+    return instances
 
 
 async def load_references(
@@ -144,7 +151,31 @@ async def load_references(
         for field in mapping.references
         if plan.loads(field.name)
     }
+    if len(mapping.references) == 1:
+        usual = _only_reference(mapping.references[0], targets, records)
+        if usual is not None:
+            return usual
     return [_references(mapping, plan, targets, document) for document, _ in records]
+
+
+def _only_reference(
+    field: FieldMap, targets: AnyMapping[str, Targets], records: Sequence[Record]
+) -> list[References | None] | None:
+    """Return what documents refer to that have one reference, each to a document that exists; None for others.
+
+    Most models are like that, and this is twice as fast as looking at each document in turn.
+    """
+    found = targets.get(field.name)
+    if found is None or field.container is list:
+        return None
+    name, key, model = field.name, field.key, cast("Mapping", field.target).model
+    try:
+        keys = [document[key] for document, _ in records]
+        if PLAIN_KEYS.issuperset(map(type, keys)):  # the others have another form in the identity map
+            return [{name: found[model, value]} for value in keys]
+    except KeyError:  # one is missing here or there
+        pass
+    return None
 
 
 async def _targets(
