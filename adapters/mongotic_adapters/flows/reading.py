@@ -69,6 +69,8 @@ async def get(
     records = await materialising.fetch(port, Read(mapping, {"_id": stored_key}, limit=1), plan)
     found = await materialise(port, books, mapping, records, plan, overwrite=populate_existing)
     if not records and held is not None:
+        if books.is_merged(held) and not populate_existing:
+            return held  # the next flush stores it as a new document
         books.lost(held)
     return found[0] if found else None
 
