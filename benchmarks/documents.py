@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TypeAlias
 
 from bson import ObjectId
-from odmantic import EmbeddedModel, Field, Model
+from odmantic import EmbeddedModel, Field, Model, Reference
 
 Document: TypeAlias = dict[str, object]
 
@@ -62,8 +62,37 @@ class Product(Model):
     model_config = {"collection": "products"}
 
 
-Stored: TypeAlias = Order | Product
-"""An instance of either kind; both have the whole number `quantity`, which is what workloads change."""
+class User(Model):
+    """Whom an order of the third kind belongs to."""
+
+    id: ObjectId = Field(primary_field=True, default_factory=ObjectId)
+    name: str
+    email: str
+    active: bool
+
+    model_config = {"collection": "users"}
+
+
+class OwnedOrder(Model):
+    """An order that refers to a user."""
+
+    id: ObjectId = Field(primary_field=True, default_factory=ObjectId)
+    number: str
+    customer: str
+    quantity: int
+    paid: bool
+    total: float
+    placed: datetime
+    tags: list[str]
+    address: Address
+    items: list[Item]
+    user: User = Reference(key_name="user_id")
+
+    model_config = {"collection": "owned_orders"}
+
+
+Stored: TypeAlias = Order | Product | OwnedOrder
+"""An instance of one of the kinds; all have the whole number `quantity`, which is what workloads change."""
 
 
 class WrongResult(Exception):  # noqa: N818  # says what it is in the output
@@ -137,11 +166,30 @@ def _product(number: int) -> Document:
     }
 
 
+USERS = 100
+"""How many users the orders of the third kind belong to."""
+
+
+def user(number: int) -> Document:
+    """Return the user with a number below `USERS`."""
+    return {
+        "_id": key(number),
+        "name": f"User {number}",
+        "email": f"user{number}@example.com",
+        "active": number % 3 == 0,
+    }
+
+
+def _owned_order(number: int) -> Document:
+    return {**_order(number), "user_id": key(number % USERS)}
+
+
 # BSON keeps milliseconds and no time zone; PyMongo gives naive datetimes in UTC.
 _START = datetime(2024, 1, 1, tzinfo=timezone.utc).replace(tzinfo=None)
 
 ORDER = Kind("order", Order, _order)
 FLAT = Kind("flat", Product, _product)
+OWNED = Kind("order + user", OwnedOrder, _owned_order)
 
 
 def check_documents(kind: Kind, found: Iterable[Document], count: int, added: int = 0) -> None:
@@ -166,6 +214,19 @@ def check_documents(kind: Kind, found: Iterable[Document], count: int, added: in
         seen.add(number)
     if seen != set(range(count)):
         raise WrongResult(f"{len(seen)} different {kind.name} documents, expected {count}")
+
+
+def check_users(found: Iterable[OwnedOrder]) -> None:
+    """Check that each order has the user it refers to, with every field.
+
+    Raises:
+        WrongResult: one has not.
+    """
+    for instance in found:
+        expected = user(_number(instance.id) % USERS)
+        dumped: Document = instance.user.model_dump_doc()
+        if dumped != expected:
+            raise WrongResult(f"{instance.number} belongs to {dumped!r}, expected {expected!r}")
 
 
 def check_instances(kind: Kind, found: Iterable[Stored], count: int, added: int = 0) -> None:

@@ -34,6 +34,7 @@ from .exceptions import (
 )
 from .expressions import and_, asc, col, desc, not_, or_
 from .inspection import inspect, make_transient, object_session
+from .loading_options import LoadOption, joinedload, noload, raiseload, selectinload
 from .model import MongoBaseModel
 from .result import Result, Row, ScalarResult, SelectResult
 from .retrying import run_transaction
@@ -52,6 +53,7 @@ __all__ = [
     "Insert",
     "IntegrityError",
     "InvalidRequestError",
+    "LoadOption",
     "MongoBaseModel",
     "MongoticError",
     "MultipleResultsFound",
@@ -81,13 +83,17 @@ __all__ = [
     "event",
     "insert",
     "inspect",
+    "joinedload",
     "make_transient",
+    "noload",
     "not_",
     "object_session",
     "or_",
+    "raiseload",
     "run_transaction",
     "scoped_session",
     "select",
+    "selectinload",
     "sessionmaker",
     "update",
 ]

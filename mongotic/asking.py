@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar, cast
 
 from odmantic import Model
@@ -12,6 +13,7 @@ from mongotic_adapters.bookkeeping import Bookkeeping
 from mongotic_adapters.commands import USUAL
 from mongotic_adapters.encoding import Document
 from mongotic_adapters.flows import pipelines
+from mongotic_adapters.flows.across import resolved
 from mongotic_adapters.flows.querying import Columns, DistinctColumns, Instances
 from mongotic_adapters.flows.questions import Query
 from mongotic_adapters.mapping import Mapping as Mapped
@@ -38,7 +40,7 @@ def scalar_query(port: Port, books: Bookkeeping, statement: Select[tuple[T]]) ->
         raise ArgumentTypeError(f"scalars() and scalar() take a query made by select(), got {shown(statement)}")
     projection = statement.projection
     if projection is None:
-        return cast("Query[T]", Instances(port, books, statement.command, statement.batch, statement.options))
+        return cast("Query[T]", Instances(port, books, statement.command, statement.batch, statement.query_options))
     if len(projection.readers) > 1:
         raise ArgumentTypeError(
             f"scalars() and scalar() give the values of one column, and {shown(statement)} has "
@@ -56,7 +58,7 @@ def row_query(port: Port, books: Bookkeeping, statement: Select[tuple[Unpack[Ts]
     if projection is None:
         name = statement.command.mapping.name
         row = row_class((name,), (name,))
-        query = Instances(port, books, statement.command, statement.batch, statement.options).transformed(
+        query = Instances(port, books, statement.command, statement.batch, statement.query_options).transformed(
             lambda item: row((item,))
         )
     elif statement.once:
@@ -121,7 +123,9 @@ async def explain(port: Port, statement: Explained, verbosity: str) -> dict[str,
     """
     if verbosity not in VERBOSITIES:
         raise ArgumentError(f"explain(verbosity=...) takes one of {', '.join(VERBOSITIES)}, got {shown(verbosity)}")
-    return await port.explain(statement_mapping(statement), _command(statement), verbosity)
+    mapping = statement_mapping(statement)
+    statement = replace(statement, command=await resolved(port, statement.command))
+    return await port.explain(mapping, _command(statement), verbosity)
 
 
 def statement_mapping(statement: object) -> Mapped:
@@ -146,7 +150,7 @@ def _command(statement: Explained) -> Document:
     if isinstance(statement, Update):
         change = {"$set": statement.assigned}
         return {"update": collection, "updates": [{"q": read.filter, "u": change, "multi": True}]}
-    if statement.once and statement.projection is not None:
+    if statement.command.sorts_across or (statement.once and statement.projection is not None):
         return {"aggregate": collection, "pipeline": statement.pipeline(), "cursor": {}}
     keys = None if statement.projection is None else statement.projection.keys
     parts: Document = {

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from odmantic import Model
 
 from mongotic_adapters import changes, copies
+from mongotic_adapters.encoding import encode_named
 from mongotic_adapters.instance_state import describe, state_of
 from mongotic_adapters.loading import expect_model
-from mongotic_adapters.mapping import class_mapping
+from mongotic_adapters.mapping import Shape, class_mapping
 from mongotic_adapters.states import State
+
+from .exceptions import ArgumentError
 
 if TYPE_CHECKING:
     from .asyncio.session import AsyncSession
@@ -101,6 +104,20 @@ class InstanceInspection:
             *(field.name for field in mapping.fields.values() if field.key in keys),
             *sorted(keys - mapping.by_key.keys()),
         )
+
+    def foreign_key(self, name: str) -> object:
+        """Return what the document holds for a reference, loaded or not: the key, None, or a list of keys.
+
+        Arguments:
+            name: the field's name.
+
+        Raises:
+            ArgumentError: there is no such field, or it is no reference.
+        """
+        mapping = class_mapping(type(self._instance))
+        if mapping.field(name, "foreign_key()").shape is not Shape.REFERENCE:
+            raise ArgumentError(f"foreign_key(): {mapping.name}.{name} is no reference to another document")
+        return encode_named(mapping, self._instance, name)
 
     def history(self, name: str) -> History:
         """Return the stored and the present value of a field.

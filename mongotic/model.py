@@ -23,10 +23,13 @@ from typing_extensions import Self
 from mongotic_adapters.columns import Column, KeyText
 from mongotic_adapters.copies import make_new
 from mongotic_adapters.declaration import MongoModelMetaclass, describable
+from mongotic_adapters.encoding import dump
+from mongotic_adapters.hydration import parse
 from mongotic_adapters.instance_state import describe, state_of
 from mongotic_adapters.mapping import FieldMap, Mapping, class_mapping
-from mongotic_adapters.odmantic_internals import assigned_fields, default_key, mark_assigned
+from mongotic_adapters.odmantic_internals import assigned_fields, default_key, in_place_of_odmantics, mark_assigned
 from mongotic_adapters.states import State
+from mongotic_adapters.unloaded import refuse
 from mongotic_adapters.validation import validated
 
 from .exceptions import ArgumentError, InvalidRequestError
@@ -91,6 +94,36 @@ class MongoBaseModel(Model, metaclass=MongoModelMetaclass):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return handler(cast("CoreSchema", describable(schema)))
+
+    if not TYPE_CHECKING:  # a checker would take every misspelt field for one
+
+        def __getattr__(self, name: str) -> Any:  # as Pydantic's
+            refuse(self, name)
+            return BaseModel.__getattr__(self, name)
+
+    @in_place_of_odmantics
+    def model_dump_doc(self, include: Any = None) -> dict[str, Any]:  # as ODMantic's
+        """Return the document of the instance, as ODMantic does; with the keys of references that it does not have.
+
+        Arguments:
+            include: the names of the fields wanted; None for all.
+        """
+        if any(field.is_special for field in class_mapping(type(self)).references):
+            return dump(self, include)
+        return Model.model_dump_doc(self, include)
+
+    @classmethod
+    @in_place_of_odmantics
+    def model_validate_doc(cls, raw_doc: dict[str, Any]) -> Self:  # as ODMantic's
+        """Return the instance of a document, as ODMantic does; references that it does not have are not loaded, and
+        keep their keys.
+
+        Raises:
+            DocumentParsingError: the document does not fit the model.
+        """
+        if any(field.is_special for field in class_mapping(cls).references):
+            return cast("Self", parse(cls, raw_doc))
+        return cast("Self", cast("Any", Model).model_validate_doc.__func__(cls, raw_doc))
 
     def __copy__(self) -> Self:
         twin = cast("Self", super().__copy__())  # type: ignore[redundant-cast]  # not to pyright

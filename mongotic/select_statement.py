@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from odmantic import Model
 from typing_extensions import Self, TypedDict, Unpack
 
-from mongotic_adapters import commands, compiler, distinct, keyset, shell
+from mongotic_adapters import commands, compiler, distinct, joining, keyset, shell
+from mongotic_adapters.across import waiting
+from mongotic_adapters.load_plan import Missing
 from mongotic_adapters.options import USUAL_QUERY, QueryOptions, changed_query
 from mongotic_adapters.projection import Projection
 from mongotic_adapters.shown import shown
 
 from .clauses import Filtered
 from .exceptions import ArgumentError, ArgumentTypeError
+from .loading_options import LoadOption, load_plan
 
 if TYPE_CHECKING:
     from mongotic_adapters.transactions import Collation, ReadConcern, ReadPreference
@@ -41,6 +44,7 @@ class QueryOption(TypedDict, total=False):
     populate_existing: bool
     identity_map: bool
     detached: bool
+    missing: Missing
     hint: str | Sequence[tuple[str, int]] | None
     collation: Collation | Mapping[str, object] | None
     comment: object
@@ -59,13 +63,13 @@ class Select(Filtered, Generic[R]):
         projection: the selected columns; None for whole instances.
         once: each distinct row is given once.
         batch: how many documents an iteration fetches at a time; None for the usual number.
-        options: what `execution_options` was given.
+        query_options: what `execution_options` and `options` were given.
     """
 
     projection: Projection | None = None
     once: bool = False
     batch: int | None = None
-    options: QueryOptions = USUAL_QUERY
+    query_options: QueryOptions = USUAL_QUERY
 
     def order_by(self, *clauses: object) -> Self:
         """Sort the result.
@@ -144,6 +148,9 @@ class Select(Filtered, Generic[R]):
             populate_existing: instances the session holds take every value read; unwritten changes of them are lost.
             identity_map: an iteration after `yield_per` gives the session's own instances, as it does without.
             detached: the instances are copies of their own, held by no session; added to one, they are updated.
+            missing: what becomes of a document that refers to one that does not exist: `"error"`, the usual way, raises
+                `DocumentError`; with `"none"` the field is None, or a list is without it, and the document keeps the
+                key; `"skip"` leaves the document out.
             hint: the index to use: its name, or its keys.
             collation: the rules of a language for comparing text: `pymongo.collation.Collation("de", strength=2)`.
             comment: shown by the server's profiler and logs.
@@ -159,8 +166,29 @@ class Select(Filtered, Generic[R]):
             ArgumentError: there is no option of that name.
             ArgumentTypeError: its value has the wrong type.
         """
-        chosen, sent = changed_query(self.options, self.command.options, options)
-        return replace(self, options=chosen, command=replace(self.command, options=sent))
+        chosen, sent = changed_query(self.query_options, self.command.options, options)
+        return replace(self, query_options=chosen, command=replace(self.command, options=sent))
+
+    def options(self, *options: LoadOption) -> Self:
+        """Say how references are loaded; those that no option names are loaded in the cheapest way.
+
+        Arguments:
+            *options: `selectinload(Book.publisher)`, `joinedload`, `noload`, `raiseload`, and chains of them for what
+                the references refer to; called again, later ones hold.
+
+        Returns:
+            A new statement; the option says which commands it becomes.
+
+        Raises:
+            ArgumentTypeError: an argument is no such option.
+            ArgumentError: it is about another model, or columns are selected and not instances.
+        """
+        if self.projection is not None:
+            raise ArgumentError(
+                "options(): a query for columns gives the keys of references and loads none; select the whole model"
+            )
+        plan = load_plan(self.command.mapping, options, "options()", self.query_options.loading)
+        return replace(self, query_options=replace(self.query_options, loading=plan))
 
     def with_hint(self, index: str | Sequence[tuple[str, int]]) -> Self:
         """Let the server use an index: its name, or its keys; the same as `execution_options(hint=...)`."""
@@ -185,6 +213,8 @@ class Select(Filtered, Generic[R]):
         """
         if self.once:
             raise ArgumentError("after() takes the order of documents, and distinct() gives rows; use offset()")
+        if self.command.sorts_across:
+            raise NotImplementedError("after(): other documents decide the order; use offset()")
         order = keyset.with_key(self.command.sort)
         if last is None:
             return self._with(replace(self.command, sort=order))
@@ -207,15 +237,26 @@ class Select(Filtered, Generic[R]):
 
         Arguments:
             *stages: what follows, as MongoDB takes it.
+
+        Raises:
+            NotImplementedError: a condition is on what a document refers to.
         """
+        if any(waiting(self.command.filter)):
+            raise NotImplementedError(
+                "pipeline(): a condition on what a document refers to takes a query of its own before the statement is "
+                "sent; look the other documents up in the pipeline, with $lookup, and match there"
+            )
         own = [dict(stage) for stage in stages]
         if self.projection is not None and self.once:
             return [*distinct.pipeline(self.command, self.projection), *own]
         keys = None if self.projection is None else self.projection.keys
-        return [*commands.stages(replace(self.command, projection=keys)), *own]
+        read = replace(self.command, projection=keys)
+        return [*(joining.ordered_documents(read) if read.sorts_across else commands.stages(read)), *own]
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
+        if self.command.sorts_across:
+            return shell.aggregate(self.command.mapping.collection, self.pipeline())
         if self.projection is None:
             return shell.find(self.command)
         if self.once:

@@ -22,9 +22,10 @@ from mongotic_adapters.bookkeeping import Bookkeeping
 from mongotic_adapters.events import Dispatch
 from mongotic_adapters.flows import driving, executing, flushing, reading, transacting
 from mongotic_adapters.flows.pipelines import Change
+from mongotic_adapters.load_plan import LoadPlan
 from mongotic_adapters.loading import expect_model
 from mongotic_adapters.logged_port import logged
-from mongotic_adapters.mapping import mapping_of
+from mongotic_adapters.mapping import class_mapping, mapping_of
 from mongotic_adapters.port import Port
 from mongotic_adapters.rows import Row
 from mongotic_adapters.shown import shown
@@ -40,6 +41,7 @@ from .exceptions import (
     PendingRollbackError,
     ResourceClosedError,
 )
+from .loading_options import LoadOption, load_plan
 from .result import Result, ScalarResult, SelectResult
 from .select_statement import Select
 from .settings import SessionOptions, Settings, settings
@@ -298,6 +300,10 @@ class SessionBase:
         chosen = self._settings.autoflush
         return self._port.in_transaction if chosen is None else chosen
 
+    def _refresh_plan(self, instance: Model, options: Sequence[LoadOption]) -> LoadPlan:
+        mapping = class_mapping(type(expect_model(instance, "refresh")))
+        return load_plan(mapping, options, "refresh(options=...)")
+
     async def _commit(self) -> None:
         try:
             await transacting.commit(
@@ -470,7 +476,14 @@ class Session(SessionBase):
         """Return the first instance or value a query gives, or None: the same as `scalars(statement).first()`."""
         return self.scalars(statement).first()
 
-    def get(self, model: type[M], key: object, *, populate_existing: bool = False) -> M | None:
+    def get(
+        self,
+        model: type[M],
+        key: object,
+        *,
+        populate_existing: bool = False,
+        options: Sequence[LoadOption] = (),
+    ) -> M | None:
         """Return the instance with that primary key, or None.
 
         Arguments:
@@ -478,25 +491,38 @@ class Session(SessionBase):
             key: the primary key, or what its type accepts: the string of an ObjectId, say.
             populate_existing: read the document even if the session holds its instance, and overwrite every value of
                 it, unwritten changes included.
+            options: how references are loaded: `[noload(Book.publisher)]`, say; see `Select.options`.
 
         Returns:
-            The instance the session holds already, without asking the server; else one `find` command with limit 1.
+            The instance the session holds already, without asking the server; else one `find` command with limit 1, or
+            for a model with references one `aggregate` with a `$lookup` for each.
 
         Raises:
             ArgumentError: it cannot be a key of the model.
             DocumentError: the document does not fit the model.
             OperationalError: the driver or the server failed.
         """
-        flow = reading.get(self._port, self._books, mapping_of(model), key, populate_existing=populate_existing)
+        mapping = mapping_of(model)
+        plan = load_plan(mapping, options, "get(options=...)")
+        flow = reading.get(self._port, self._books, mapping, key, populate_existing=populate_existing, plan=plan)
         return cast("M | None", self.run(flow))
 
-    def get_one(self, model: type[M], key: object, *, populate_existing: bool = False) -> M:
+    def get_one(
+        self,
+        model: type[M],
+        key: object,
+        *,
+        populate_existing: bool = False,
+        options: Sequence[LoadOption] = (),
+    ) -> M:
         """Return the instance with that primary key; see `get`.
 
         Raises:
             NotFound: there is none.
         """
-        flow = reading.get_one(self._port, self._books, mapping_of(model), key, populate_existing=populate_existing)
+        mapping = mapping_of(model)
+        plan = load_plan(mapping, options, "get_one(options=...)")
+        flow = reading.get_one(self._port, self._books, mapping, key, populate_existing=populate_existing, plan=plan)
         return cast("M", self.run(flow))
 
     # -- streams, pipelines, plans -------------------------------------------------------------------------------
@@ -669,12 +695,16 @@ class Session(SessionBase):
 
     # -- life ----------------------------------------------------------------------------------------------------
 
-    def refresh(self, instance: Model, names: Sequence[str] | None = None) -> None:
+    def refresh(
+        self, instance: Model, names: Sequence[str] | None = None, *, options: Sequence[LoadOption] = ()
+    ) -> None:
         """Read the document of an instance again, into the instance: a `find` command with limit 1.
 
         Arguments:
             instance: a stored instance; one that no session holds is attached to this one.
             names: the fields to overwrite; None for all. The others keep their unwritten changes.
+            options: how references are loaded; see `Select.options`.  Without them every reference that is overwritten
+                is loaded, those of `noload` and `raiseload` too.
 
         Raises:
             ArgumentError: it was never stored, or a name is no field.
@@ -682,7 +712,7 @@ class Session(SessionBase):
             NotFound: its document is gone.
             OperationalError: the driver or the server failed.
         """
-        self._do(reading.refresh(self._port, self._books, instance, names))
+        self._do(reading.refresh(self._port, self._books, instance, names, self._refresh_plan(instance, options)))
 
     def close(self) -> None:
         """End the session: unwritten changes are dropped, a transaction is rolled back, its instances are detached.

@@ -10,7 +10,7 @@ from odmantic import Model
 
 from . import odmantic_internals as odm
 from . import snapshot
-from .encoding import encode_field
+from .encoding import encode_named
 from .instance_state import InstanceState, describe, remember
 from .mapping import Mapping, class_mapping
 from .references import references_of
@@ -51,8 +51,6 @@ def _assumed(mapping: Mapping, instance: Model, unsure: set[str], codec: Codec) 
     container, in which ODMantic does not notice a change.
     """
     sure = {
-        field.key: encode_field(field, getattr(instance, name))
-        for name, field in mapping.fields.items()
-        if name not in unsure
+        field.key: encode_named(mapping, instance, name) for name, field in mapping.fields.items() if name not in unsure
     }
     return snapshot.encode_document(sure, codec, describe(instance))

@@ -89,6 +89,15 @@ class Binding:
             found = self._collections[mapping] = odm.collection(self.engine(mapping), mapping.document_model)
         return found
 
+    def can_join(self, mapping: Mapping, target: Mapping) -> bool:
+        """Tell whether a `$lookup` from the collection of one model finds the documents of another."""
+        asked = [self.overrides(mapping), self.overrides(target)]
+        if any(custom is not None and custom.reads for custom in asked):
+            return False
+        one, other = self.collection(mapping), self.collection(target)
+        # An engine may keep the documents in a collection of another name, but then nobody knows what it does there.
+        return one.database.name == other.database.name and other.name == target.collection
+
     def overrides(self, mapping: Mapping) -> Overrides | None:
         """Return what the engine of a model wants to be called for; None for nothing.
 

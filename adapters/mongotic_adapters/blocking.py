@@ -139,6 +139,17 @@ class BlockingPort(Transacting):
         cursor = partial(driver_calls.aggregate, collection, pipeline, session, size, options)
         return _listed(f"aggregate on {mapping.collection!r}", cursor, size)
 
+    def raw(
+        self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
+    ) -> AsyncGenerator[list[bytes], None]:
+        expect_no_find(self.binding.overrides(mapping), mapping)
+        collection, session = self.binding.collection(mapping), self.binding.driver_session()
+        cursor = partial(driver_calls.aggregate_raw, collection, pipeline, session, size, options)
+        return driver_calls.undecoded(_listed(f"aggregate on {mapping.collection!r}", cursor, size))
+
+    def can_join(self, mapping: Mapping, target: Mapping) -> bool:
+        return self.binding.can_join(mapping, target)
+
     async def explain(self, mapping: Mapping, command: Document, verbosity: str) -> Document:
         database = odm.database(self.binding.engine(mapping))
         with translated(f"explain on {mapping.collection!r}"):

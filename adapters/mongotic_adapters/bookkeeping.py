@@ -21,7 +21,7 @@ from .identity_map import IdentityKey, identity_of
 from .instance_state import InstanceState, describe, remember, state_of
 from .loading import Loading, expect_model
 from .mapping import class_mapping
-from .references import referenced, references_of
+from .references import links, referenced, references_of, replace_link
 from .settling import Settling
 from .snapshot import Difference
 from .states import Move, State
@@ -99,18 +99,18 @@ class Bookkeeping(Loading, Settling):
         self._make_one(model)
         stored = self._known(model).state is not State.TRANSIENT
         assigned = odm.assigned_fields(model) or set()
-        for name, target in references_of(model).items():
+        for name, target in links(model):
             # ODMantic stores what an instance refers to along with it.
             self._add_referenced(target, stored=stored and name not in assigned)
         self._add_one(model)
 
     def _make_one(self, instance: Model) -> None:
         """Let *instance* refer to the instances this session holds, where it refers to others of the same documents."""
-        for name, target in references_of(instance).items():
+        for name, target in list(links(instance)):
             state = self._identities.find(identity_of(target))
             held = None if state is None or state.state is State.MARKED else state()
             if held is not None and held is not target:
-                instance.__dict__[name] = held
+                replace_link(instance, name, target, held)
 
     def _add_referenced(self, target: Model, *, stored: bool = False) -> None:
         """Take care of what a reference points to, if nobody else does; to be referred to, its key is enough."""
@@ -281,6 +281,10 @@ class Bookkeeping(Loading, Settling):
         now |= {key: value for key, value in earlier.items() if key in mapping.by_key and key not in now}
         keys = {*earlier, *now} if names is None else {mapping.field(name, "expire()").key for name in names}
         state.snapshot = snapshot.encode_document(changes.replaced(earlier, now, keys), codec, describe(model))
+        state.references = {
+            **state.references,
+            **{name: what for name, what in references_of(model).items() if mapping.fields[name].key in keys},
+        }
         state.as_read = None
         state.expired = True
 

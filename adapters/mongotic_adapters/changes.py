@@ -16,14 +16,15 @@ from odmantic import Model
 from . import odmantic_internals as odm
 from . import snapshot
 from .document_validator import finisher
-from .encoding import Document, encode_field, is_document
+from .encoding import Document, encode_named, is_document
 from .errors import ArgumentError, DocumentError
 from .hydration import hydrate
-from .instance_state import InstanceState, References, describe
+from .instance_state import InstanceState, describe
 from .mapping import Mapping, class_mapping
 from .records import Record
-from .references import references_of
+from .references import reconciled, references_of
 from .snapshot import Codec, Difference
+from .unloaded import References, Unloaded, put
 
 # Without a representation, the driver would refuse every UUID.
 _USUAL: Codec = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
@@ -95,14 +96,16 @@ def renew(state: InstanceState, held: Model, record: Record, references: Referen
         state.snapshot = snapshot.encode_document(kept, codec, describe(held))
         state.absent = mixed_absent(state.absent, was_absent, mine)
     state.as_read = None if mine else record[1]
-    state.references = {**references, **{name: target for name, target in state.references.items() if name in mine}}
+    unchanged = {name: what for name, what in state.references.items() if mapping.fields[name].key in mine}
+    state.references = {**references, **unchanged}
 
 
 def believed_value(state: InstanceState, instance: Model, name: str, codec: Codec) -> object:
     """Return the value of a field as the database is believed to hold it; None where that is not known."""
     mapping = class_mapping(type(instance))
     if name in state.references:
-        return state.references[name]
+        target = state.references[name]
+        return (None if target.found is None else list(target.found)) if isinstance(target, Unloaded) else target
     earlier = snapshot.decode(believed(state, mapping, codec), codec)
     if mapping.fields[name].key not in earlier:
         return None
@@ -171,8 +174,13 @@ def copy_over(mapping: Mapping, instance: Model, source: Model, wanted: Callable
 def take_over(mapping: Mapping, instance: Model, source: Model, wanted: Callable[[str], bool]) -> None:
     """Give *instance* the values of *source* under every *wanted* key, past the validators they went through
     already."""
+    targets: References = reconciled(references_of(instance), references_of(source)) if mapping.references else {}
     for name, field in mapping.fields.items():
-        if wanted(field.key):
+        if not wanted(field.key):
+            continue
+        if name in targets:
+            put(instance, name, targets[name])
+        else:
             instance.__dict__[name] = source.__dict__[name]
     own, other = instance.__pydantic_extra__, source.__pydantic_extra__
     if own is not None and other is not None:
@@ -221,7 +229,7 @@ def encodable(mapping: Mapping, instance: Model, codec: Codec) -> Document:
 def _encodable_field(mapping: Mapping, instance: Model, name: str, codec: Codec) -> Document:
     field = mapping.fields[name]
     try:
-        part = {field.key: encode_field(field, instance.__dict__[name])}
+        part = {field.key: encode_named(mapping, instance, name)}
         return snapshot.decode(snapshot.encode_document(part, codec, mapping.name), codec)
     except (ArgumentError, RecursionError):
         return {}

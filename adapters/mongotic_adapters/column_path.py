@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from . import stored_schema
+from .across import CROSSING
 from .columns import Column, plain_model
 from .errors import ArgumentError
 from .mapping import FieldMap, Mapping, Shape
@@ -64,6 +65,11 @@ def path_of(column: Column[Any]) -> Path:
         ArgumentError: it leads into a dict, whose keys only the documents know.
     """
     mapping = column.mapping_
+    if CROSSING in column.key_:
+        raise NotImplementedError(
+            f"select(): {mapping.name}.{column.key_.replace(CROSSING, '.')} is a field of another document; select "
+            f"{mapping.name} and read it from the instances, which are loaded with what they refer to"
+        )
     # As the column knows it: a primary field in the key of an embedded one has a path of two keys, too.
     keys = column.key_.split(".")
     step = _step(mapping.model, mapping, keys[0])

@@ -140,9 +140,15 @@ def _validator(owner: type, field: FieldMap) -> ValuesValidator:
     if field.shape is Shape.REFERENCE:
         target = cast("Mapping", field.target)
         keys = _validator(target.model, target.fields[target.primary])
-        return lambda values: _restored([_MISSING if value is None else value for value in values], 0, keys)
+        if field.container is list:
+            return lambda values: _restored(values, 1, lambda found: _restored(_or_missing(found), 0, keys))
+        return lambda values: _restored(_or_missing(values), 0, keys)
     validated = values_validator(owner, field.name)
     return validated if field.target is None else _embedded(owner, field, field.target, validated)
+
+
+def _or_missing(values: Values) -> Values:
+    return [_MISSING if value is None else value for value in values]
 
 
 def _embedded(owner: type, field: FieldMap, target: Mapping, validated: ValuesValidator) -> ValuesValidator:

@@ -29,6 +29,7 @@ from odmantic import Model, ObjectId
 from pydantic import BaseModel
 
 from . import odmantic_internals as odm
+from .across import CROSSING
 from .encoding import Document, encode_operand
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Shape, class_mapping, mapping_of
@@ -210,7 +211,10 @@ class Column(_Proxy, Generic[T]):
     def contains(self: Column[Whole], part: object) -> Expression:
         """Fit texts that contain *part* literally (`$regex`), or lists that have it as an element (`$eq`)."""
         if _is_list(self.type_):
-            return _condition(self, "$eq", encode_operand(part, self.field_))
+            is_reference = self.field_ is not None and self.field_.shape is Shape.REFERENCE
+            return _condition(
+                self, "$eq", operand_of(self, part) if is_reference else encode_operand(part, self.field_)
+            )
         return _matched(self, re.escape(_text(self, "contains", part)), "s")
 
     def startswith(self: Column[Text], part: str) -> Expression:
@@ -304,17 +308,14 @@ def _child(column: Column[Any], name: str) -> Column[Any] | None:
     mapping: Mapped = object.__getattribute__(column, "mapping_")
     key: str = object.__getattribute__(column, "key_")
     if field is not None and field.target is not None:
-        if field.shape is Shape.REFERENCE:
-            if name in field.target.fields:
-                raise NotImplementedError(
-                    f"{mapping.name}.{field.name} is a reference; ask for its targets first, "
-                    f"select({field.target.name}).where(...), and then for {mapping.name}.{field.name} == target"
-                )
-            return None
         inner = field.target.fields.get(name)
         if inner is None:
             return None
         owner = field.target.model
+        if field.shape is Shape.REFERENCE:
+            # The key of the target is what the reference holds.
+            inside = key if inner.key == "_id" else f"{key}{CROSSING}{inner.key}"
+            return Column(mapping, inside, owner.model_fields[name].annotation, inner, _lists(column))
         return Column(mapping, f"{key}.{inner.key}", owner.model_fields[name].annotation, inner, _lists(column))
     # A plain Pydantic model, which ODMantic stores by the names of its fields.
     plain = plain_model(object.__getattribute__(column, "type_"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
+from .across import CROSSING
 from .encoding import Document
 from .mapping import Mapping
 
@@ -65,6 +66,11 @@ class Read:
     projection: Document | None = None
     direct: bool = False
     options: SendOptions = USUAL
+
+    @property
+    def sorts_across(self) -> bool:
+        """Tell whether other documents decide the order, those that the documents refer to."""
+        return any(CROSSING in key for key, _ in self.sort)
 
     @property
     def fits_one_batch(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, cast
 from pydantic import AliasChoices
 
 from . import odmantic_internals as odm
+from .across import CROSSING, across
 from .columns import Expression, column_of, operand_of, top_level
 from .encoding import Document, encode_field, encode_operand, is_document
 from .errors import ArgumentError, ArgumentTypeError
@@ -86,7 +87,7 @@ def ordering(mapping: Mapping, clause: object) -> list[tuple[str, int]]:
         return [(_path(mapping, clause, "order_by()"), 1)]
     if isinstance(clause, odm.SortExpression):
         for key in clause:
-            _expect_key(mapping, key, "order_by()")
+            _expect_key(mapping, key.partition(CROSSING)[0], "order_by()")
         return [(key, int(direction)) for key, direction in clause.items()]
     raise ArgumentTypeError(
         f"order_by() takes fields such as {mapping.name}.{mapping.primary}, asc(field) or desc(field), "
@@ -194,10 +195,32 @@ def _filter(mapping: Mapping, given: AnyMapping[str, object], *, known_only: boo
         if key in _LOGICAL:
             compiled[key] = [_condition(mapping, part) for part in _flattened(key, _parts(key, operand))]
             continue
-        if known_only and not key.startswith("$"):  # $expr, for two columns
+        if known_only and CROSSING in key:
+            compiled = conjunction(compiled, _across(mapping, key, operand))
+            continue
+        if known_only and not key.startswith("$"):
             _expect_key(mapping, key, "where()")
+        if known_only and key == "$expr":  # two columns
+            _expect_no_crossing(mapping, operand)
         compiled[key] = _operand(mapping, key, operand)
     return compiled
+
+
+def _across(mapping: Mapping, key: str, operand: object) -> Document:
+    """Return a condition on the targets of a reference as one on the reference."""
+    root, _, rest = key.partition(CROSSING)
+    _expect_key(mapping, root, "where()")
+    target = cast("Mapping", mapping.by_key[root].target)
+    return across(mapping, root, _filter(target, {rest: operand}, known_only=True))
+
+
+def _expect_no_crossing(mapping: Mapping, operand: object) -> None:
+    """Check that two fields that are compared are both in the document itself."""
+    if CROSSING in repr(operand):
+        raise NotImplementedError(
+            f"where(): a field of what {mapping.name} refers to cannot be compared with another field; compare it with "
+            "a value, or write the pipeline yourself, with $lookup"
+        )
 
 
 def _parts(operator: str, operand: object) -> list[object]:

@@ -24,6 +24,7 @@ from . import odmantic_internals as odm
 from .columns import top_level
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import class_mapping
+from .reference_fields import make_reference, plain_default, special_references
 from .shown import shown
 
 SPARE_PRIMARY = "document_id"
@@ -46,13 +47,14 @@ class Declared:
     Attributes:
         annotations: those of the fields.
         defaults: those of the fields.
+        special: the references that ODMantic does not have.
         private: the annotations of the class's own private attributes, which Pydantic hands on to subclasses.
         hidden: what the annotations of private attributes are while ODMantic makes the class.
         has_own_key: one of the fields is the primary one.
         given_keys: the fields it does not have then, though a base that was given a key has one of them.
     """
 
-    def __init__(self, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+    def __init__(self, model: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
         self.annotations: dict[str, object] = {}
         self.defaults: dict[str, object] = {}
         for base in reversed(bases):
@@ -75,6 +77,7 @@ class Declared:
         for name in self.annotations.keys() & namespace.keys() - own.keys():
             self.defaults[name] = namespace[name]  # a new default for an inherited field
         self._own = own
+        self.special = special_references(model, self.annotations, self.defaults)
         self.private = {
             name: annotation
             for name, annotation in own.items()
@@ -106,6 +109,8 @@ class Declared:
         # name alone.
         annotations = {**self.annotations, **self._own, **self.hidden}
         defaults = {name: _for_odmantic(default) for name, default in self.defaults.items()}
+        for name, kind in self.special.items():
+            defaults[name] = plain_default(kind, cast("Any", defaults[name]))
         if not self.has_own_key:
             name = SPARE_PRIMARY if "id" in self.annotations else "id"
             annotations[name] = ObjectId
@@ -198,7 +203,7 @@ class MongoModelMetaclass(ModelMetaclass, _BeforeTwin):
         _expect_free_names(shown, namespace)
         _expect_text(shown, namespace)
         indexes = _indexes(shown, namespace.pop("__indexes__", None))
-        declared = Declared(bases, namespace)
+        declared = Declared(shown, bases, namespace)
         declared.write_to(namespace)
         _take_config(namespace)
         table = namespace.get("__tablename__") or _inherited(bases, "__tablename__")
@@ -211,6 +216,8 @@ class MongoModelMetaclass(ModelMetaclass, _BeforeTwin):
         finally:
             _hidden_bases.reset(hidden)
         shown_to_odmantic = made.__annotations__.items()
+        for field, kind in declared.special.items():
+            make_reference(made, field, kind)
         made.__annotations__ = {
             **{field: annotation for field, annotation in shown_to_odmantic if field not in declared.hidden},
             **declared.private,

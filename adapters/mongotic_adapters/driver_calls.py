@@ -5,7 +5,8 @@ The ports call these; the blocking one gets results, the awaiting one gets await
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import AsyncGenerator
+from typing import Protocol, cast
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
@@ -25,10 +26,18 @@ from .encoding import Document
 Request = InsertOne[RawBSONDocument] | UpdateOne | ReplaceOne[RawBSONDocument] | DeleteOne
 
 
+class Database(Protocol):
+    """What their databases have in common."""
+
+    name: str
+
+
 class Collection(Protocol):
     """What PyMongo's and Motor's collections have in common; results are plain or awaitable."""
 
     codec_options: CodecOptions[Document]
+    name: str
+    database: Database
 
     def find_raw_batches(
         self,
@@ -138,6 +147,27 @@ def aggregate(
     options: dict[str, object] = {"batchSize": batch_size} if batch_size else {}
     options |= _sent_along(sent, {"max_time_ms": "maxTimeMS", "allow_disk_use": "allowDiskUse"})
     return reading(collection, sent).aggregate(pipeline, session=session, **options)
+
+
+def aggregate_raw(
+    collection: Collection,
+    pipeline: list[Document],
+    session: object,
+    batch_size: int = 0,
+    sent: SendOptions = USUAL,
+) -> object:
+    """Run a pipeline whose documents are not decoded; see `aggregate`."""
+    raw_codec = collection.codec_options.with_options(document_class=RawBSONDocument)
+    return aggregate(collection.with_options(codec_options=raw_codec), pipeline, session, batch_size, sent)
+
+
+async def undecoded(batches: AsyncGenerator[list[Document], None]) -> AsyncGenerator[list[bytes], None]:
+    """Yield the bytes of what `aggregate_raw` gives."""
+    try:
+        async for documents in batches:
+            yield [bytes(document.raw) for document in cast("list[RawBSONDocument]", documents)]
+    finally:
+        await batches.aclose()
 
 
 def count(collection: Collection, read: Read, session: object) -> object:

@@ -13,6 +13,7 @@ it another thing, it cannot be relied upon to be read back.
 
 from __future__ import annotations
 
+import copy
 import datetime
 import enum
 import re
@@ -20,6 +21,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as AnyMapping
+from collections.abc import Set as AnySet
 from dataclasses import fields, is_dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
@@ -36,6 +38,7 @@ from .errors import ArgumentError
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .shown import shown
 from .stand_ins import ordered, stand_in
+from .unloaded import NOTHING, Unloaded, unloaded
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -189,10 +192,18 @@ def encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
 def _encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     if mapping.own_serializers:
         return _encode_dumped(mapping, instance)
+    return _encode_fields(mapping, instance)
+
+
+def _encode_fields(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     values = instance.__dict__
+    kept = _unloaded(mapping, instance)
     # The key goes first, as in every document MongoDB shows.
     document: Document = {"_id": None} if mapping.primary else {}
     for name, key, encode in _encoders(mapping):
+        if name in kept:
+            document[key] = stored_key(kept[name], values.get(name))
+            continue
         if name not in values:
             raise _incomplete(mapping.name, name)
         value = values[name]
@@ -200,6 +211,25 @@ def _encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     if mapping.keeps_extra:
         _add_extra(mapping, document, instance.__pydantic_extra__ or {})
     return document
+
+
+def _unloaded(mapping: Mapping, instance: odm.BaseODMModel) -> AnyMapping[str, Unloaded]:
+    return unloaded(cast("Model", instance)) if mapping.references else NOTHING
+
+
+def dump(instance: odm.BaseODMModel, include: AnySet[str] | None) -> Document:
+    """Return what `MongoBaseModel` gives ODMantic for the document of *instance*, with the keys of references that
+    ODMantic does not have.
+
+    Arguments:
+        instance: the instance.
+        include: the names of the fields wanted; None for all.
+    """
+    mapping = class_mapping(type(instance))
+    document = _encode_fields(mapping, instance) if not mapping.own_serializers else _dumped_fields(mapping, instance)
+    if include is None:
+        return document
+    return {field.key: document[field.key] for name, field in mapping.fields.items() if name in include}
 
 
 def _incomplete(model: str, name: str) -> ArgumentError:
@@ -254,6 +284,14 @@ def encode_field(field: FieldMap, value: object) -> object:
         raise ArgumentError(f"a value of the field {field.name!r} cannot be stored: {_TOO_DEEP}") from None
 
 
+def encode_named(mapping: Mapping, instance: Model, name: str) -> object:
+    """Return what the document of *instance* holds for a field; for a reference its key, loaded or not."""
+    what = unloaded(instance).get(name)
+    if what is not None:
+        return stored_key(what, instance.__dict__.get(name))
+    return encode_field(mapping.fields[name], instance.__dict__[name])
+
+
 def _dumped(value: object) -> object:
     """Return what `model_dump` makes of *value*."""
     try:
@@ -275,7 +313,23 @@ def _refused(value: object, error: Exception) -> ArgumentError:
 
 
 def _encode_reference(value: object) -> object:
+    if isinstance(value, (list, tuple)):
+        return [_encode_reference(item) for item in cast("Iterable[object]", value)]
     return encode_key(value) if isinstance(value, Model) else encode_value(value)
+
+
+def stored_key(what: Unloaded, value: object) -> object:
+    """Return what a document holds for a reference that was not loaded, or only in part.
+
+    Arguments:
+        what: what is known of it.
+        value: what the field holds now: None, or the list of those that were found, as the user has left it.
+    """
+    if what.found is None or not isinstance(value, list):
+        return encode_value(what.key)
+    now, before = _encode_reference(cast("list[object]", value)), _encode_reference(what.found)
+    # What nobody could see, nobody has taken out.
+    return encode_value(what.key) if now == before else [*cast("list[object]", now), *what.lost]
 
 
 def _encode_embedded(target: Mapping, value: object) -> object:
@@ -295,14 +349,57 @@ def _encode_embedded(target: Mapping, value: object) -> object:
 
 def _encode_dumped(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     """Return the document of an instance whose `model_dump` gives other values than its fields have."""
+    if not odm.has_own_writing(mapping.model):
+        return _dumped_fields(mapping, instance)
+    kept = _unloaded(mapping, instance)
+    whole = _with_stand_ins(mapping, cast("Model", instance), kept) if kept else instance
     try:
-        if odm.has_own_writing(mapping.model):
-            return cast("Document", encode_value(odm.dump_doc(instance)))
-        return _written(mapping, instance, instance.model_dump(include=_dumped_names(mapping)))
+        document = cast("Document", encode_value(odm.dump_doc(whole)))
     except (RecursionError, ArgumentError):
         raise
-    except Exception as error:  # a serializer of the user's may raise anything, or leave out what a document needs
+    except Exception as error:  # a function of the user's may raise anything, or leave out what a document needs
         raise _refused(instance, error) from error
+    return document | _kept_keys(mapping, instance, kept)
+
+
+def _dumped_fields(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
+    kept = _unloaded(mapping, instance)
+    whole = _with_stand_ins(mapping, cast("Model", instance), kept) if kept else instance
+    try:
+        document = _written(mapping, whole, whole.model_dump(include=_dumped_names(mapping)))
+    except (RecursionError, ArgumentError):
+        raise
+    except Exception as error:  # a serializer of the user's may raise anything
+        raise _refused(instance, error) from error
+    return document | _kept_keys(mapping, instance, kept)
+
+
+def _kept_keys(mapping: Mapping, instance: odm.BaseODMModel, kept: AnyMapping[str, Unloaded]) -> Document:
+    """Return what the document holds for references that were not loaded."""
+    held = instance.__dict__
+    return {mapping.fields[name].key: stored_key(what, held.get(name)) for name, what in kept.items()}
+
+
+def _with_stand_ins(mapping: Mapping, instance: Model, kept: AnyMapping[str, Unloaded]) -> Model:
+    """Return a copy of *instance* that can be dumped: with something in the place of references that were not
+    loaded."""
+    twin = copy.copy(instance)
+    twin.__dict__.update((name, placeholder(mapping.fields[name], what)) for name, what in kept.items())
+    return twin
+
+
+def placeholder(field: FieldMap, what: Unloaded) -> object:
+    """Return what a validator or serializer takes for a reference that was not loaded: an instance with nothing but
+    its key."""
+    if field.container is list:
+        return list(what.found or ())
+    target = cast("Mapping", field.target)
+    blank = target.document_model.__new__(target.document_model)
+    object.__setattr__(blank, "__dict__", {target.primary: what.key})
+    object.__setattr__(blank, "__pydantic_fields_set__", {target.primary})
+    object.__setattr__(blank, "__pydantic_extra__", None)
+    object.__setattr__(blank, "__pydantic_private__", None)
+    return blank
 
 
 def _dumped_names(mapping: Mapping) -> set[str] | None:
@@ -325,8 +422,7 @@ def _written(mapping: Mapping, instance: odm.BaseODMModel, dumped: Document) -> 
         if field.serializer is not None:
             document[field.key] = field.serializer(value)
         elif field.shape is Shape.REFERENCE:
-            target = cast("Mapping", field.target)
-            document[field.key] = encode_value(cast("Document", value)[target.primary])
+            document[field.key] = _written_reference(cast("Mapping", field.target), value)
         elif field.shape is Shape.PLAIN:
             document[field.key] = encode_value(value)
         else:
@@ -335,6 +431,12 @@ def _written(mapping: Mapping, instance: odm.BaseODMModel, dumped: Document) -> 
         own = instance.__pydantic_extra__ or {}
         _add_extra(mapping, document, {key: dumped.get(key, value) for key, value in own.items()})
     return document
+
+
+def _written_reference(target: Mapping, dumped: object) -> object:
+    if isinstance(dumped, list):
+        return [_written_reference(target, item) for item in cast("list[object]", dumped)]
+    return None if dumped is None else encode_value(cast("Document", dumped)[target.primary])
 
 
 def _written_embedded(held: object, dumped: object) -> object:

@@ -8,6 +8,7 @@ twice. A document that does not fit is given to ODMantic itself, whose error the
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping as AnyMapping
 from functools import lru_cache
 from typing import cast
 
@@ -18,11 +19,11 @@ from pydantic_core import PydanticUndefined
 
 from . import odmantic_internals as odm
 from .document_validator import DocumentValidator, by_name_validator, document_validator, finisher
-from .encoding import Document, is_document
+from .encoding import Document, is_document, placeholder
 from .errors import DocumentError
-from .instance_state import References
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .stored_schema import fields_stored_otherwise
+from .unloaded import References, Target, Unloaded, put
 from .values_validator import values_validator
 
 logger = logging.getLogger("mongotic.hydration")
@@ -42,11 +43,59 @@ def hydrate(mapping: Mapping, document: Document, references: References) -> Mod
     Arguments:
         mapping: the model's mapping.
         document: as the driver decoded it.
-        references: for each reference field, the instance it points to.
+        references: for each reference field, what it refers to.
 
     Raises:
         DocumentError: the document does not fit the model; it names the document and each field that is wrong.
+        NotImplementedError: a reference was not loaded, and the class reads whole documents in its own way.
     """
+    if Unloaded not in map(type, references.values()):
+        return _hydrated(mapping, document, references)
+    kept = {name: target for name, target in references.items() if isinstance(target, Unloaded)}
+    if odm.has_own_parsing(mapping.document_model):
+        raise NotImplementedError(
+            f"{mapping.name} has a model_validate_doc() of its own, which takes whole documents: load "
+            f"{mapping.name}.{next(iter(kept))}, by selectinload() or joinedload()"
+        )
+    # Validators take what is loaded for what is not; it is taken away again before anybody else sees it.
+    taken = {name: placeholder(mapping.fields[name], what) for name, what in kept.items()}
+    instance = _hydrated(mapping, document, {**references, **taken})
+    for name, what in kept.items():
+        put(instance, name, what)
+    return instance
+
+
+def parse(model: type[Model], document: Document) -> Model:
+    """Return what `MongoBaseModel` makes of a document that ODMantic's engine has read.
+
+    References ODMantic does not have are not among its lookups: they are not loaded, and their keys are kept.
+
+    Raises:
+        DocumentError: the document does not fit the model.
+    """
+    mapping = class_mapping(model)
+    values: dict[str, object] = {}
+    kept: dict[str, Unloaded] = {}
+    for field in mapping.references:
+        value = document.get(field.key)
+        if field.is_special and value is not None:
+            kept[field.name] = Unloaded(value)
+            values[field.name] = placeholder(field, kept[field.name])
+        elif is_document(value):
+            values[field.name] = odm.parse_document(cast("Mapping", field.target).document_model, value)
+    try:
+        instance = _build(mapping, _values(mapping, document, values))
+    except ValidationError as cause:
+        raise DocumentError(document.get("_id"), model, cause) from None
+    except KeyMissing as cause:
+        missing = odm.key_missing(model, cause.field.name, cause.field.key, document)
+        raise DocumentError(document.get("_id"), model, missing) from None
+    for name, what in kept.items():
+        put(instance, name, what)
+    return instance
+
+
+def _hydrated(mapping: Mapping, document: Document, references: AnyMapping[str, object]) -> Model:
     validator = _validator(mapping)
     if validator is not None and len(references) == len(mapping.references):
         targets = {field.key: references[field.name] for field in mapping.references}
@@ -70,12 +119,13 @@ def _validator(mapping: Mapping) -> DocumentValidator | None:
     return document_validator(mapping)
 
 
-def _parsed(mapping: Mapping, document: Document, references: References) -> Model:
+def _parsed(mapping: Mapping, document: Document, references: AnyMapping[str, object]) -> Model:
     """Return what the class's own `model_validate_doc` makes of a document, with the instances that exist already."""
     keys = {name: field.key for name, field in mapping.fields.items()}
     document = _with_instances(mapping, document, keys)
     instance = odm.parse_document(mapping.document_model, _with_targets(mapping, document, references))
-    instance.__dict__.update(references)
+    for name, target in references.items():
+        put(instance, name, cast("Target", target))
     odm.mark_assigned(instance, set())
     return instance
 
@@ -114,13 +164,15 @@ def _with_instances(mapping: Mapping, document: Document, keys: dict[str, str]) 
     return {**document, **made}
 
 
-def _values(mapping: Mapping, document: Document, references: References) -> Document:
+def _values(mapping: Mapping, document: Document, references: AnyMapping[str, object]) -> Document:
     """Return what the model's validator expects: field names for keys, defaults for what is missing."""
     values: Document = {}
     for name, field in mapping.fields.items():
         if field.shape is Shape.REFERENCE:
             if name not in references:
-                raise KeyMissing(field)
+                if field.required:
+                    raise KeyMissing(field)
+                continue
             values[name] = references[name]
             continue
         value = document.get(field.key, PydanticUndefined)
@@ -186,13 +238,15 @@ def _fitted(mapping: Mapping, document: Document) -> tuple[int, object] | None:
 def _explained(
     mapping: Mapping,
     document: Document,
-    references: References,
+    references: AnyMapping[str, object],
     cause: KeyMissing | ValidationError | DocumentParsingError,
 ) -> DocumentError:
     """Return the error ODMantic would raise for *document*, with the document's key added."""
     model, key = mapping.document_model, document.get("_id")
     if isinstance(cause, DocumentParsingError):
         return DocumentError(key, model, cause.inner)
+    if isinstance(cause, ValidationError) and any(field.is_special for field in mapping.references):
+        return DocumentError(key, model, cause)  # ODMantic has no such references
     if isinstance(cause, ValidationError) and fields_stored_otherwise(model):
         return DocumentError(key, model, cause)  # ODMantic would find fault with what is stored as it should be
     try:
@@ -207,10 +261,13 @@ def _explained(
     return DocumentError(key, model, odm.key_missing(model, cause.field.name, cause.field.key, document))
 
 
-def _with_targets(mapping: Mapping, document: Document, references: References) -> Document:
+def _with_targets(mapping: Mapping, document: Document, references: AnyMapping[str, object]) -> Document:
     """Return the document as ODMantic's `$lookup` gives it: with whole documents where keys lie, if they were found."""
     whole = {key: value for key, value in document.items() if key not in {field.key for field in mapping.references}}
     for field in mapping.references:
-        if field.name in references:
-            whole[field.key] = odm.dump_doc(references[field.name])
+        target = references.get(field.name)
+        if field.is_special and field.key in document:
+            whole[field.key] = document[field.key]  # ODMantic knows no such references, and has their keys alone
+        elif isinstance(target, Model):
+            whole[field.key] = odm.dump_doc(target)
     return whole

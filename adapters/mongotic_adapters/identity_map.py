@@ -16,16 +16,17 @@ from bson.codec_options import CodecOptions
 from odmantic import Model
 from odmantic import bson as odm_bson
 
+from . import odmantic_internals as odm
 from .encoding import Document, encode_key, encode_operand
 from .instance_state import InstanceState, state_of
 from .mapping import Mapping, class_mapping
 
-IdentityKey: TypeAlias = tuple[type[Model], object]
+IdentityKey: TypeAlias = tuple[type[odm.BaseODMModel], object]
 """Model class and primary key."""
 
 
 # Types whose values are the same whether an instance holds them or a document.
-_PLAIN = frozenset({str, int, bson.ObjectId, odm_bson.ObjectId})
+PLAIN_KEYS = frozenset({str, int, bson.ObjectId, odm_bson.ObjectId})
 _CODEC = CodecOptions[Document](uuid_representation=UuidRepresentation.STANDARD)
 
 
@@ -36,15 +37,15 @@ def identity_key(mapping: Mapping, key: object) -> IdentityKey:
         mapping: the mapping of its model.
         key: its `_id`, as the document holds it.
     """
-    if type(key) in _PLAIN:
-        return (mapping.document_model, key)
+    if type(key) in PLAIN_KEYS:
+        return (mapping.model, key)
     key = encode_operand(key)
     if isinstance(key, float) and key.is_integer():
         key = int(key)  # the server takes 1 and 1.0 for the same key, but not true
     if isinstance(key, int) and not isinstance(key, bool):
-        return (mapping.document_model, int(key))
+        return (mapping.model, int(key))
     # As bytes, everything else is what the database makes of it: documents, and instants without a zone.
-    return (mapping.document_model, bson.encode({"": key}, codec_options=_CODEC))
+    return (mapping.model, bson.encode({"": key}, codec_options=_CODEC))
 
 
 def identity_of(instance: Model) -> IdentityKey:

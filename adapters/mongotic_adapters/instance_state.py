@@ -9,24 +9,17 @@ update.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping as AnyMapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from odmantic import Model
 
 from .mapping import class_mapping
 from .states import Move, State, move
-
-References: TypeAlias = AnyMapping[str, Model]
-"""The instances a document refers to, by field name."""
+from .unloaded import NO_REFERENCES, References
 
 if TYPE_CHECKING:
     from .holdings import Holdings
     from .identity_map import IdentityKey
-
-
-_NO_REFERENCES: References = MappingProxyType({})
 
 
 class InstanceState(weakref.ref[Model]):
@@ -40,7 +33,7 @@ class InstanceState(weakref.ref[Model]):
         as_read: the document as the server gave it last; None once it was written. The snapshot is made of it when it
             is asked for.
         absent: paths of embedded documents in the snapshot that stand for defaults; the stored document lacks them.
-        references: the referenced instances at the time of the snapshot, by field name.
+        references: what it referred to at the time of the snapshot, by field name.
         expired: the database may hold something else by now.
         expunged_from: the session that was told last not to write its changes.
         in_passing: met in an iteration and by nothing else, so that it may be let go.
@@ -84,7 +77,7 @@ class InstanceState(weakref.ref[Model]):
         self.as_read = None
         self.absent = frozenset()
         self.in_passing = False
-        self.references = _NO_REFERENCES
+        self.references = NO_REFERENCES
         self.expired = False
         self.expunged_from = None
 

@@ -16,12 +16,13 @@ from .errors import ArgumentError, InvalidRequestError, UnmappedInstanceError
 from .holdings import Holdings
 from .hydration import hydrate
 from .identity_map import IdentityKey, identity_key, identity_of
-from .instance_state import InstanceState, References, describe, remember, state_of
+from .instance_state import InstanceState, describe, remember, state_of
 from .mapping import Mapping, class_mapping
 from .records import Record
-from .references import references_of
+from .references import reconciled, refer_to, references_of
 from .shown import shown
 from .states import Move, State
+from .unloaded import References
 
 
 class Loading(Holdings):
@@ -72,6 +73,8 @@ class Loading(Holdings):
         state = self._identities.find(key)
         held = None if state is None else state()
         if state is not None and held is not None:
+            if references:
+                references = reconciled(state.references, references)
             if overwrite:
                 self._overwrite(state, held, hydrate(mapping, record[0], references), record)
             elif state.state is State.MERGED:
@@ -80,7 +83,7 @@ class Loading(Holdings):
                 self._record(state, held)
                 changes.renew(state, held, record, references, self.codec(mapping))
             if references:
-                _refer_to(state, held, references)
+                refer_to(state, held, references)
             state.expired = False
             state.in_passing = state.in_passing and in_passing
             self._identities.hold(state, held)
@@ -189,19 +192,6 @@ class Loading(Holdings):
         """Note that the database may hold something newer for some instances."""
         for instance in instances:
             remember(instance).expired = True
-
-
-def _refer_to(state: InstanceState, instance: Model, targets: References) -> None:
-    """Let *instance* refer to *targets*, where it refers to others of the same documents: those are no longer in this
-    session, or never were."""
-    for name, own in references_of(instance).items():
-        target = targets.get(name)
-        if target is not None and target is not own and identity_of(target) == identity_of(own):
-            instance.__dict__[name] = target
-    state.references = {
-        name: targets[name] if name in targets and identity_of(targets[name]) == identity_of(own) else own
-        for name, own in state.references.items()
-    }
 
 
 def expect_model(instance: object, method: str) -> Model:

@@ -69,6 +69,14 @@ class LoggedPort:
         async for documents in self._counted(shown, sent):
             yield cast("list[Document]", documents)
 
+    async def raw(
+        self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
+    ) -> AsyncGenerator[list[bytes], None]:
+        sent = self._port.raw(mapping, pipeline, size, options)
+        shown = lambda: shell.aggregate(mapping.collection, pipeline, self._show)  # noqa: E731
+        async for documents in self._counted(shown, sent):
+            yield cast("list[bytes]", documents)
+
     async def count(self, read: Read) -> int:
         with self._logged(
             lambda: shell.call(read.mapping.collection, "countDocuments", read.filter, show=self._show)

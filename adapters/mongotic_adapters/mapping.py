@@ -15,6 +15,7 @@ from odmantic import Model
 
 from . import odmantic_internals as odm
 from .errors import ArgumentError, ArgumentTypeError
+from .reference_fields import ManyReference, OptionalReference
 from .shown import shown
 
 
@@ -24,7 +25,7 @@ class Shape(Enum):
     PLAIN = "value"
     EMBEDDED = "embedded document"
     EMBEDDED_MANY = "list or dict of embedded documents"
-    REFERENCE = "key of a document in another collection"
+    REFERENCE = "key of a document in another collection, or list of such keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class FieldMap:
         key: the key in the document; `_id` for the primary field.
         shape: how it is stored.
         target: the mapping of the embedded or referenced model, None for plain values.
-        container: `list`, `dict`, … for `EMBEDDED_MANY`.
+        container: `list`, `dict`, … for `EMBEDDED_MANY`; `list` for references to several documents.
         serializer: ODMantic's BSON serializer of the field, None for most.
         required: ODMantic refuses a document without the key.
         default: gives what ODMantic puts in for a missing key; `PydanticUndefined` for nothing.
@@ -54,6 +55,11 @@ class FieldMap:
     default: Callable[[], object]
     source: odm.ODMBaseField
     owner: type[odm.BaseODMModel]
+
+    @property
+    def is_special(self) -> bool:
+        """Tell whether it is a reference that ODMantic does not have."""
+        return isinstance(self.source, (OptionalReference, ManyReference))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -200,6 +206,7 @@ def _field_map(
     shape, target, container = Shape.PLAIN, None, None
     if isinstance(field, odm.ODMReference):
         shape, target = Shape.REFERENCE, class_mapping(field.model)
+        container = list if isinstance(field, ManyReference) else None
     elif isinstance(field, odm.ODMEmbedded):
         shape, target = Shape.EMBEDDED, class_mapping(field.model)
     elif isinstance(field, odm.ODMEmbeddedGeneric):
@@ -211,8 +218,14 @@ def _field_map(
         target=target,
         container=container,
         serializer=serializer,
-        required=shape is Shape.REFERENCE or field.is_required_in_doc(),
-        default=odm.missing_value(field),
+        required=_is_required(field),
+        default=list if isinstance(field, ManyReference) else odm.missing_value(field),
         source=field,
         owner=owner,
     )
+
+
+def _is_required(field: odm.ODMBaseField) -> bool:
+    if isinstance(field, odm.ODMReference):
+        return not isinstance(field, (OptionalReference, ManyReference))
+    return field.is_required_in_doc()

@@ -16,11 +16,12 @@ import odmantic.model
 import odmantic.typing
 from motor.motor_asyncio import AsyncIOMotorClient
 from odmantic import AIOEngine, Model, SyncEngine
-from odmantic.exceptions import KeyNotFoundInDocumentError
+from odmantic.exceptions import KeyNotFoundInDocumentError, ReferencedDocumentNotFoundError
 from odmantic.field import FieldProxy, ODMBaseField, ODMEmbedded, ODMEmbeddedGeneric, ODMField, ODMReference
 from odmantic.index import ODMBaseIndex
 from odmantic.model import _BaseODMModel as BaseODMModel  # pyright: ignore[reportPrivateUsage]  # base of both kinds
 from odmantic.query import QueryExpression, SortExpression
+from odmantic.reference import ODMReferenceInfo
 from pydantic import (
     BaseModel,
     ValidationError,
@@ -44,6 +45,7 @@ __all__ = [
     "ODMEmbeddedGeneric",
     "ODMField",
     "ODMReference",
+    "ODMReferenceInfo",
     "QueryExpression",
     "SortExpression",
     "assigned_fields",
@@ -68,6 +70,7 @@ __all__ = [
     "has_own_writing",
     "hashable_client",
     "holds_models",
+    "in_place_of_odmantics",
     "is_excluded",
     "is_field",
     "is_model_class",
@@ -81,6 +84,7 @@ __all__ = [
     "marked",
     "missing_value",
     "mutable_fields",
+    "name_of",
     "odm_fields",
     "on_database",
     "overridden",
@@ -91,9 +95,11 @@ __all__ = [
     "refused",
     "resolved_annotations",
     "serialized_fields",
+    "target_missing",
     "value_validator",
 ]
 
+F = TypeVar("F")
 EngineT = TypeVar("EngineT", bound=SyncEngine | AIOEngine)
 
 PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
@@ -106,6 +112,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "odmantic.Model.__indexes__": ("1.0.2", "1.1.0"),
     "odmantic.Model.__mutable_fields__": ("1.0.2", "1.1.0"),
     "odmantic.Model.__fields_modified__": ("1.0.2", "1.1.0"),
+    "odmantic.reference.ODMReferenceInfo": ("1.0.2", "1.1.0"),
     "odmantic.field.FieldProxy.parent": ("1.0.2", "1.1.0"),
     "odmantic.field.FieldProxy.field": ("1.0.2", "1.1.0"),
 }
@@ -248,7 +255,7 @@ def _is_serialized(schema: schema_tree.Schema) -> bool:
 def has_own_writing(model: type[BaseODMModel]) -> bool:
     """Tell whether *model* replaces ODMantic's writing of documents, for which ODMantic asks the outermost class
     alone."""
-    return issubclass(model, Model) and model.model_dump_doc is not BaseODMModel.model_dump_doc
+    return issubclass(model, Model) and not _is_known(model.model_dump_doc, BaseODMModel.model_dump_doc)
 
 
 def _serializes(serialization: object) -> bool:
@@ -276,7 +283,21 @@ def has_own_construction(model: type[BaseODMModel]) -> bool:
 
 def has_own_parsing(model: type[BaseODMModel]) -> bool:
     """Tell whether *model* replaces ODMantic's reading of documents."""
-    return cast("Any", model).model_validate_doc.__func__ is not cast("Any", BaseODMModel).model_validate_doc.__func__
+    known = cast("Any", BaseODMModel).model_validate_doc.__func__
+    return not _is_known(cast("Any", model).model_validate_doc.__func__, known)
+
+
+def in_place_of_odmantics(method: F) -> F:
+    """Mark a method of mongotic's that does what ODMantic's does, so that it does not count as a user's own."""
+    _ours.add(cast("object", method))
+    return method
+
+
+_ours: set[object] = set()
+
+
+def _is_known(method: object, odmantics: object) -> bool:
+    return method is odmantics or method in _ours
 
 
 def parse_document(model: type[Model], document: dict[str, object]) -> Model:
@@ -323,6 +344,12 @@ def refused(model: type[Model], values: Mapping[str, object], refusal: Exception
 def key_missing(model: type[Model], name: str, key: str, document: Mapping[str, object]) -> ValidationError:
     """Return ODMantic's error for a document that lacks *key*."""
     details = InitErrorDetails(type=KeyNotFoundInDocumentError(key), loc=(name,), input=document)
+    return ValidationError.from_exception_data(cast("type", model).__name__, [details])
+
+
+def target_missing(model: type[Model], name: str, key: str, document: Mapping[str, object]) -> ValidationError:
+    """Return ODMantic's error for a document that refers, under *key*, to one that does not exist."""
+    details = InitErrorDetails(type=ReferencedDocumentNotFoundError(key), loc=(name,), input=document)
     return ValidationError.from_exception_data(cast("type", model).__name__, [details])
 
 
@@ -492,6 +519,12 @@ def proxy_path(proxy: FieldProxy) -> tuple[ODMBaseField, ...]:
         path.append(cast("ODMBaseField", object.__getattribute__(step, "field")))
         step = cast("FieldProxy | None", object.__getattribute__(step, "parent"))
     return tuple(reversed(path))
+
+
+def name_of(model: type[BaseODMModel], proxy: FieldProxy) -> str:
+    """Return the name of the field that a class attribute of *model* stands for."""
+    field = proxy_path(proxy)[-1]
+    return next((name for name, own in odm_fields(model).items() if own is field), "")
 
 
 _ENGINE_METHODS = ("find", "find_one", "count", "save", "save_all", "delete", "remove")

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast, get_args
 
 from .commands import SendOptions
 from .errors import ArgumentError, ArgumentTypeError
+from .load_plan import USUAL_PLAN, LoadPlan, Missing
 
 Synchronize: TypeAlias = Literal["expire", "fetch", False]
 
@@ -23,11 +24,21 @@ class QueryOptions:
         populate_existing: instances the session holds take every value read, unwritten changes included.
         identity_map: an iteration after `yield_per` gives the session's own instances.
         detached: the instances are copies of their own, held by no session.
+        missing: what becomes of a document that refers to one that does not exist: an error, None in the place of the
+            other, or it is left out.
+        loading: how references are loaded; `options()` says it.
     """
 
     populate_existing: bool = False
     identity_map: bool = False
     detached: bool = False
+    missing: Missing = "error"
+    loading: LoadPlan = USUAL_PLAN
+
+    @property
+    def plan(self) -> LoadPlan:
+        """How references are loaded, with what becomes of missing targets."""
+        return self.loading if self.missing == self.loading.missing else replace(self.loading, missing=self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +66,13 @@ def changed_query(
         ArgumentError: there is no option of that name, or its value is out of range.
         ArgumentTypeError: its value has the wrong type.
     """
-    mine = [field.name for field in fields(QueryOptions)]
+    mine = [field.name for field in fields(QueryOptions) if field.name != "loading"]
     servers = [field.name for field in fields(SendOptions)]
     for name, value in given.items():
         _expect_option(name, [*mine, *servers])
-        if name in mine and not isinstance(value, bool):
+        if name == "missing" and value not in get_args(Missing):
+            raise ArgumentError(f'execution_options(missing=...) takes "error", "none" or "skip", got {value!r}')
+        if name in mine and name != "missing" and not isinstance(value, bool):
             raise ArgumentTypeError(f"execution_options({name}=...) takes True or False, got {value!r}")
         if name in servers and value is not None:
             expect_sendable(name, value)

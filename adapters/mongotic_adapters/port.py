@@ -158,6 +158,17 @@ class Port(Protocol):
         """Yield what *pipeline* makes of the model's documents, at most *size* at a time."""
         ...
 
+    def raw(
+        self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
+    ) -> AsyncGenerator[list[bytes], None]:
+        """Yield the same as BSON."""
+        ...
+
+    def can_join(self, mapping: Mapping, target: Mapping) -> bool:
+        """Tell whether a `$lookup` from one model's documents finds the other's: in one database, past no engine's own
+        `find`."""
+        ...
+
     async def explain(self, mapping: Mapping, command: Document, verbosity: str) -> Document:
         """Return how the server would carry out a command on the model's collection."""
         ...

@@ -10,10 +10,11 @@ from . import changes
 from . import odmantic_internals as odm
 from .holdings import Holdings, Merge
 from .identity_map import identity_of
-from .instance_state import InstanceState, References, remember, state_of
+from .instance_state import InstanceState, remember, state_of
 from .journal import UNDONE, Entry, Journal
 from .mapping import class_mapping
 from .states import Move, State
+from .unloaded import References
 
 
 class Settling(Holdings):

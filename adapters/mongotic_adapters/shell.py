@@ -18,6 +18,7 @@ from typing import TypeAlias, cast
 import bson
 from bson import code, datetime_ms, dbref, decimal128, int64, max_key, min_key, raw_bson, regex, timestamp
 
+from .across import TargetKeys
 from .commands import Batch, Delete, Insert, Operation, Read, Replace, Update, Upsert
 from .encoding import Document
 
@@ -141,6 +142,8 @@ def _value(item: object) -> str:
         return str(int(item)) if item in _INT32 and not isinstance(item, int64.Int64) else f'NumberLong("{int(item)}")'
     if isinstance(item, float):
         return _number(item)
+    if isinstance(item, TargetKeys):
+        return f'db.{_collection(item.mapping.collection)}.distinct("_id", {value(item.condition)})'
     for kind, show in _SHOWN:
         if isinstance(item, kind):
             return show(item)

@@ -29,11 +29,7 @@ def validated(mapping: Mapping, field: FieldMap, value: object, where: str) -> o
         ArgumentError: the value does not fit the field's type.
     """
     if field.shape is Shape.REFERENCE:
-        target = cast("Mapping", field.target)
-        if isinstance(value, target.document_model):
-            return value
-        # The key of the referenced document stands for it.
-        return validated(target, target.fields[target.primary], value, where)
+        return _reference(mapping, field, value, where)
     try:
         return _check(mapping, field, value)
     except ValidationError as error:
@@ -41,6 +37,24 @@ def validated(mapping: Mapping, field: FieldMap, value: object, where: str) -> o
         raise ArgumentError(f"{where}: {shown(value)} does not fit {mapping.name}.{field.name}: {reasons}") from error
     except TypeError as error:  # of ODMantic's own validators: bytes that are no ObjectId
         raise ArgumentError(f"{where}: {shown(value)} does not fit {mapping.name}.{field.name}: {error}") from error
+
+
+def _reference(mapping: Mapping, field: FieldMap, value: object, where: str) -> object:
+    target = cast("Mapping", field.target)
+    if field.container is not list:
+        return None if value is None and not field.required else _one_reference(target, value, where)
+    if not isinstance(value, (list, tuple)):
+        raise ArgumentError(
+            f"{where}: {shown(value)} does not fit {mapping.name}.{field.name}, a list of {target.name} or of keys"
+        )
+    return [_one_reference(target, item, where) for item in cast("list[object]", value)]
+
+
+def _one_reference(target: Mapping, value: object, where: str) -> object:
+    if isinstance(value, target.document_model):
+        return value
+    # The key of the referenced document stands for it.
+    return validated(target, target.fields[target.primary], value, where)
 
 
 def _check(mapping: Mapping, field: FieldMap, value: object) -> object:

@@ -20,6 +20,7 @@ from mongotic_adapters.rows import Row
 from mongotic_adapters.transactions import TransactionOptions
 
 from ..asking import Explained, explain, pipeline_query, row_query, scalar_query, streamed, watch_query
+from ..loading_options import LoadOption, load_plan
 from ..query_results import SelectResult, buffered_rows
 from ..result import Result
 from ..select_statement import Select
@@ -119,15 +120,33 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
         return await self.scalars(statement).first()
 
     @awaited("session.get(model, key)")
-    async def get(self, model: type[M], key: object, *, populate_existing: bool = False) -> M | None:
+    async def get(
+        self,
+        model: type[M],
+        key: object,
+        *,
+        populate_existing: bool = False,
+        options: Sequence[LoadOption] = (),
+    ) -> M | None:
         """Return the instance with that primary key, or None; see `Session.get`."""
-        flow = reading.get(self._port, self._books, mapping_of(model), key, populate_existing=populate_existing)
+        mapping = mapping_of(model)
+        plan = load_plan(mapping, options, "get(options=...)")
+        flow = reading.get(self._port, self._books, mapping, key, populate_existing=populate_existing, plan=plan)
         return cast("M | None", await self.run(flow))
 
     @awaited("session.get_one(model, key)")
-    async def get_one(self, model: type[M], key: object, *, populate_existing: bool = False) -> M:
+    async def get_one(
+        self,
+        model: type[M],
+        key: object,
+        *,
+        populate_existing: bool = False,
+        options: Sequence[LoadOption] = (),
+    ) -> M:
         """Return the instance with that primary key; see `Session.get_one`."""
-        flow = reading.get_one(self._port, self._books, mapping_of(model), key, populate_existing=populate_existing)
+        mapping = mapping_of(model)
+        plan = load_plan(mapping, options, "get_one(options=...)")
+        flow = reading.get_one(self._port, self._books, mapping, key, populate_existing=populate_existing, plan=plan)
         return cast("M", await self.run(flow))
 
     # -- streams, pipelines, plans -------------------------------------------------------------------------------
@@ -222,9 +241,11 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
 
     # -- life ----------------------------------------------------------------------------------------------------
 
-    async def refresh(self, instance: Model, names: Sequence[str] | None = None) -> None:
+    async def refresh(
+        self, instance: Model, names: Sequence[str] | None = None, *, options: Sequence[LoadOption] = ()
+    ) -> None:
         """Read the document of an instance again, into the instance; see `Session.refresh`."""
-        await self._do(reading.refresh(self._port, self._books, instance, names))
+        await self._do(reading.refresh(self._port, self._books, instance, names, self._refresh_plan(instance, options)))
 
     async def close(self) -> None:
         """End the session; see `Session.close`."""

@@ -194,9 +194,9 @@ async def test_iteration_after_yield_per_gives_the_sessions_own_when_asked_to(
 async def test_options_are_added_to_a_new_statement(session: AsyncSession, ann: Player) -> None:
     one = ALL.execution_options(populate_existing=True)
     other = one.execution_options(detached=True).execution_options(populate_existing=False)
-    assert (ALL.options.populate_existing, one.options.populate_existing) == (False, True)
-    assert (other.options.populate_existing, other.options.detached) == (False, True)
-    assert one.where(Player.number == 0).limit(1).options.populate_existing
+    assert (ALL.query_options.populate_existing, one.query_options.populate_existing) == (False, True)
+    assert (other.query_options.populate_existing, other.query_options.detached) == (False, True)
+    assert one.where(Player.number == 0).limit(1).query_options.populate_existing
     ann.goals = 7
     await session.scalars(one.order_by(None)).all()
     assert ann.goals == 0

@@ -190,7 +190,7 @@ MISTAKES: list[tuple[str, Any, type[Exception], str]] = [
     ("a column as truth", lambda: bool(col(Plain.age)), TypeError, "neither true nor false"),
     ("iterating over a column", lambda: list(col(Plain.tags)), TypeError, "nothing to iterate over"),
     ("an unknown field of an embedded one", lambda: col(Plain.home).town, AttributeError, "no field 'town'"),
-    ("a field of a referenced model", lambda: col(Pet.owner).name, NotImplementedError, "is a reference"),
+    ("a column of a referenced model", lambda: select(col(Pet.owner).name), NotImplementedError, "another document"),
     ("columns of two models", lambda: col(Plain.name) == col(Pet.name), ArgumentError, "another model"),
     ("a condition of another model", lambda: select(Pet).where(col(Plain.name) == "a"), ArgumentError, "one model"),
     ("an order of another model", lambda: select(Pet).order_by(col(Plain.name)), ArgumentError, "one model only"),

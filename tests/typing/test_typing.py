@@ -65,6 +65,8 @@ def readme_code() -> str:
         for number, line in enumerate(source):
             if line == "class User(Model):":
                 lines[before + number] = f"{line}\n    {key}"
+    # An attribute declared as a model is unknown to it, because of ODMantic's metaclass.
+    lines.append("# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false")
     return "\n".join(lines)
 
 

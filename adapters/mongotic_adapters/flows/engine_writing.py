@@ -19,14 +19,17 @@ from ..changes import take_over
 from ..commands import Batch, Delete, Insert, Read, Replace, Update, Upsert
 from ..driver_errors import key_taken
 from ..encoding import Document, encode_key, is_document
+from ..errors import ArgumentError
 from ..hydration import hydrate
+from ..instance_state import describe
 from ..mapping import Mapping, class_mapping
 from ..overrides import Overrides
 from ..port import Port
 from ..references import references_of
 from ..single_document import FIRST_VERSION
 from ..unit_of_work import Change, Step
-from .reading import load_references
+from ..unloaded import unloaded
+from .materialising import load_references
 
 
 class Missing(Exception):  # noqa: N818  # passes between this and `flushing` only
@@ -44,6 +47,24 @@ def is_engines(custom: Overrides | None, step: Step) -> bool:
     if all(isinstance(change.operation, Delete) for change in step.changes):
         return custom.deletes
     return custom.saves or (custom.deletes and any(isinstance(change.operation, Replace) for change in step.changes))
+
+
+def expect_loaded(custom: Overrides | None, step: Step) -> None:
+    """Check that ODMantic's `save`, which stores what an instance refers to along with it, finds that.
+
+    Raises:
+        ArgumentError: a reference was not loaded.
+    """
+    if not step.mapping.references or not is_engines(custom, step):
+        return
+    for change in step.changes:
+        for name in () if isinstance(change.operation, Delete) else unloaded(change.instance):
+            if not step.mapping.fields[name].is_special:
+                raise ArgumentError(
+                    f"{describe(change.instance)} cannot be written by the engine's own save(), which writes "
+                    f"{name!r} along with it, while that is not loaded. Nothing was sent. Load it first: "
+                    f'session.refresh(instance, ["{name}"])'
+                )
 
 
 async def write(
@@ -120,8 +141,8 @@ async def _complete(port: Port, books: Bookkeeping, mapping: Mapping, change: Ch
         if "$inc" in update:
             change.version = FIRST_VERSION
         return False
-    references = await load_references(port, books, mapping, records)
-    stored = hydrate(mapping, records[0][0], references[0])
+    references = (await load_references(port, books, mapping, records))[0]
+    stored = hydrate(mapping, records[0][0], references or {})
     written = {"_id", *_keys({"$set": update.get("$set", {})})}
     take_over(mapping, instance, stored, lambda key: key not in written)
     if "$inc" in update and mapping.version is not None:

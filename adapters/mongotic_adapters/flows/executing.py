@@ -19,7 +19,8 @@ from ..mapping import Mapping, class_mapping
 from ..options import WriteOptions
 from ..port import Port, WriteFailed
 from ..unit_of_work import chunks
-from .reading import KEYS_AT_ONCE, materialise
+from .across import resolved
+from .materialising import KEYS_AT_ONCE, materialise
 
 
 class NewDocument:
@@ -108,6 +109,7 @@ async def update(
         if field.key in assigned:
             raise ArgumentError(f"{name}: {field.name!r} is part of the shard key, which a document keeps")
     change = single_document.counted_up(mapping, assigned)
+    command = await resolved(port, command)
     async with _synchronized(port, books, command, options):
         reports = [await port.update_many(mapping, condition, change) for condition in await _conditions(port, command)]
     return _sum(reports)
@@ -115,6 +117,7 @@ async def update(
 
 async def delete(port: Port, books: Bookkeeping, command: Read, options: WriteOptions) -> WriteReport:
     """Remove every document that fits, in one `delete` command."""
+    command = await resolved(port, command)
     async with _synchronized(port, books, command, options):
         custom = port.overrides(command.mapping)
         if custom is not None and "remove" in custom.names:  # it has its own idea of what is removed

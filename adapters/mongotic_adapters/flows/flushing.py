@@ -18,13 +18,14 @@ from ..encoding import Document, encode_key, is_document
 from ..errors import DocumentError, FlushError, OperationalError, StaleDataError, StaleDeleteWarning, progress
 from ..identity_map import IdentityKey, identity_key, identity_of
 from ..instance_state import describe
+from ..load_plan import LoadPlan
 from ..mapping import Mapping
 from ..overrides import Overrides
 from ..port import Port, WriteFailed
 from ..unit_of_work import Change, Plan, Step, plan
 from . import engine_writing
 from .announcing import announce, report_written
-from .reading import load_references
+from .materialising import load_references
 
 logger = logging.getLogger("mongotic.events")
 
@@ -60,6 +61,8 @@ async def write_plan(port: Port, books: Bookkeeping, todo: Plan, *, tell: bool =
     Raises:
         FlushError: see `flush`.
     """
+    for step in todo.steps:
+        engine_writing.expect_loaded(port.overrides(step.mapping), step)
     for instance in todo.unchanged:
         books.unchanged(instance)
     try:
@@ -158,12 +161,12 @@ async def _read_partial(port: Port, books: Bookkeeping, step: Step) -> None:
     books.flag_expired(partial.values())
     try:
         records = await port.fetch(Read(step.mapping, {"_id": {"$in": keys}}))
-        references = await load_references(port, books, step.mapping, records)
+        references = await load_references(port, books, step.mapping, records, LoadPlan(missing="none"))
     except (DocumentError, OperationalError):
         return
     for record, targets in zip(records, references, strict=True):
         instance = partial.get(identity_key(step.mapping, record[0]["_id"]))
-        if instance is not None:
+        if instance is not None and targets is not None:
             with suppress(DocumentError):
                 books.reload(instance, record, targets)
 

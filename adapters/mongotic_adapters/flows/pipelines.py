@@ -16,7 +16,7 @@ from ..events import Dispatch
 from ..mapping import Mapping as Mapped
 from ..port import Port
 from ..records import Record
-from . import reading
+from . import materialising, reading
 from .questions import Lookup
 
 
@@ -91,7 +91,7 @@ class HydratedPipeline(Pipeline):
         """Return the session's instances of the documents, and load what they refer to."""
         codec = self._port.codec(self._mapping)
         records: list[Record] = [(document, bson.encode(document, codec_options=codec)) for document in found]
-        made = await reading.materialise(self._port, self._books, self._mapping, records)
+        made = await materialising.materialise(self._port, self._books, self._mapping, records)
         return cast("list[object]", made)
 
     async def stream(self) -> AsyncGenerator[object, None]:

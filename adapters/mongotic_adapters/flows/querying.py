@@ -16,11 +16,13 @@ from .. import distinct
 from ..bookkeeping import Bookkeeping
 from ..commands import Read
 from ..encoding import Document
+from ..joining import ordered_documents
 from ..options import QueryOptions
 from ..port import BATCH_DOCUMENTS, Port
 from ..projection import Projection
 from ..records import Record
-from . import reading
+from . import materialising, reading
+from .across import resolved
 from .questions import Lookup
 
 T = TypeVar("T")
@@ -47,22 +49,37 @@ class Instances(Lookup[Record, Model]):
     async def find(self, at_most: int | None) -> list[Record]:
         """Return the documents: a `find` command."""
         read = reading.limited(self._read, at_most)
-        return [] if read.limit == 0 else await self._port.fetch(read)
+        if read.limit == 0:
+            return []
+        return await materialising.fetch(self._port, await resolved(self._port, read), self._options.plan)
 
     async def make(self, found: list[Record]) -> list[Model]:
         """Return the session's instances of the documents, or copies of their own, and load what they refer to."""
         if self._options.detached:
-            return await reading.detached(self._port, self._books.events, self._read.mapping, found)
-        overwrite = self._options.populate_existing
-        return await reading.materialise(self._port, self._books, self._read.mapping, found, overwrite=overwrite)
+            return await reading.detached(self._port, self._books.events, self._read.mapping, found, self._options.plan)
+        return await materialising.materialise(
+            self._port,
+            self._books,
+            self._read.mapping,
+            found,
+            self._options.plan,
+            overwrite=self._options.populate_existing,
+        )
 
     def stream(self) -> AsyncGenerator[Model, None]:
         """Yield the instances; see `reading.iterate` and `reading.independent`."""
         size, options = self._batch, self._options
         if options.detached or (size is not None and not options.identity_map):
-            return reading.independent(self._port, self._books.events, self._read, size or BATCH_DOCUMENTS)
-        overwrite = options.populate_existing
-        return reading.iterate(self._port, self._books, self._read, size or BATCH_DOCUMENTS, overwrite=overwrite)
+            events = self._books.events
+            return reading.independent(self._port, events, self._read, size or BATCH_DOCUMENTS, options.plan)
+        return reading.iterate(
+            self._port,
+            self._books,
+            self._read,
+            size or BATCH_DOCUMENTS,
+            options.plan,
+            overwrite=options.populate_existing,
+        )
 
     async def count(self) -> int:
         """Return how many documents there are; see `reading.count`."""
@@ -134,8 +151,19 @@ class Columns(Lookup[Document, T]):
         """Tell whether there is a document; see `reading.exists`."""
         return await reading.exists(self._port, self._read)
 
-    def _documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
-        return self._port.documents(read, size)
+    async def _documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
+        read = await resolved(self._port, read)
+        materialising.expect_sortable(self._port, read)
+        found = (
+            self._port.aggregate(read.mapping, ordered_documents(read), size, read.options)
+            if read.sorts_across
+            else self._port.documents(read, size)
+        )
+        try:
+            async for documents in found:
+                yield documents
+        finally:
+            await found.aclose()
 
     def __str__(self) -> str:
         return _described(self._read)
@@ -167,7 +195,7 @@ class DistinctColumns(Columns[T]):
         """Return how many distinct rows there are: an `aggregate` command."""
         if self._read.limit == 0:
             return 0
-        stages = distinct.counting(self._read, self._projection)
+        stages = distinct.counting(await resolved(self._port, self._read), self._projection)
         async for documents in self._port.aggregate(self._read.mapping, stages, 0, self._read.options):
             return cast("int", documents[0]["n"]) if documents else 0
         return 0
@@ -176,8 +204,15 @@ class DistinctColumns(Columns[T]):
         """Tell whether there is a row: an `aggregate` command with limit 1."""
         return bool(await self.find(1))
 
-    def _documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
-        return self._port.aggregate(read.mapping, distinct.pipeline(read, self._projection), size, read.options)
+    async def _documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
+        read = await resolved(self._port, read)
+        stages = distinct.pipeline(read, self._projection)
+        found = self._port.aggregate(read.mapping, stages, size, read.options)
+        try:
+            async for documents in found:
+                yield documents
+        finally:
+            await found.aclose()
 
 
 def _described(read: Read) -> str:
