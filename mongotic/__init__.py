@@ -14,8 +14,10 @@ with Session() as session:
 
 from mongotic_adapters.clients import create_engine, create_indexes
 
+from . import ops
 from .exceptions import (
     ArgumentError,
+    BulkUpdateError,
     DocumentError,
     FlushError,
     IntegrityError,
@@ -39,11 +41,12 @@ from .scoped import scoped_session
 from .select_function import select
 from .select_statement import Select
 from .session import Session, sessionmaker
-from .statements import Delete, Insert, Update, delete, insert, update
+from .statements import Delete, Insert, Returning, Update, delete, insert, update
 from .transaction import SessionTransaction
 
 __all__ = [
     "ArgumentError",
+    "BulkUpdateError",
     "Delete",
     "DocumentError",
     "FlushError",
@@ -59,6 +62,7 @@ __all__ = [
     "PendingRollbackError",
     "ResourceClosedError",
     "Result",
+    "Returning",
     "Row",
     "ScalarResult",
     "Select",
@@ -78,6 +82,7 @@ __all__ = [
     "desc",
     "insert",
     "not_",
+    "ops",
     "or_",
     "run_transaction",
     "scoped_session",

@@ -3,6 +3,7 @@
 from mongotic_adapters.errors import (
     ArgumentError,
     ArgumentTypeError,
+    BulkUpdateError,
     DocumentError,
     FlushError,
     FlushOperationalError,
@@ -16,6 +17,7 @@ from mongotic_adapters.errors import (
     OperationalError,
     PendingRollbackError,
     ResourceClosedError,
+    RowError,
     StaleDataError,
     StaleDeleteWarning,
     UnboundExecutionError,
@@ -25,6 +27,7 @@ from mongotic_adapters.errors import (
 __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
+    "BulkUpdateError",
     "DocumentError",
     "FlushError",
     "FlushOperationalError",
@@ -38,6 +41,7 @@ __all__ = [
     "OperationalError",
     "PendingRollbackError",
     "ResourceClosedError",
+    "RowError",
     "StaleDataError",
     "StaleDeleteWarning",
     "UnboundExecutionError",

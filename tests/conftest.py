@@ -213,8 +213,8 @@ class AwaitedSession:
     def scalars(self, statement: Any) -> AwaitedResult:  # of every kind of query
         return AwaitedResult(self._inner.scalars(statement))
 
-    async def execute(self, statement: Any) -> object:  # of every kind of statement
-        result = cast("object", self._inner.execute(statement))
+    async def execute(self, statement: Any, *rows: Any) -> object:  # of every kind of statement
+        result = cast("object", self._inner.execute(statement, *rows))
         return AwaitedResult(cast("SelectResult[Any]", result)) if isinstance(result, SelectResult) else result
 
     async def __aenter__(self) -> Self:

@@ -97,22 +97,6 @@ def primary_key(mapping: Mapping, key: object) -> object:
     return encode_field(field, validated(mapping, field, key, f"get({mapping.name}, ...)"))
 
 
-def assignments(mapping: Mapping, values: AnyMapping[str, object]) -> Document:
-    """Return the arguments of `update().values()` as the operand of `$set`.
-
-    Raises:
-        ArgumentError: a field is unknown or the primary key, or a value does not fit its field.
-    """
-    where = f"update({mapping.name}).values()"
-    assigned: Document = {}
-    for name, value in values.items():
-        field = mapping.field(name, where)
-        if field.key == "_id":
-            raise ArgumentError(f"{where}: {name!r} is the primary key, which a document keeps for life")
-        assigned[field.key] = encode_field(field, validated(mapping, field, value, where))
-    return assigned
-
-
 def expect_fields(mapping: Mapping, names: AnyMapping[str, object], where: str) -> None:
     """Check that every name is a field of the model.
 

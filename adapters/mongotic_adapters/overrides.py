@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, cast
 from odmantic import AIOEngine, Model, SyncEngine
 
 from . import odmantic_internals as odm
-from .commands import Read
+from .commands import FindAndModify, Read
 from .encoding import Document, encode_instance
 from .errors import InvalidRequestError
 from .mapping import Mapping
@@ -123,6 +123,23 @@ def counted(read: Read, total: object) -> int:
     """Return how many of *total* documents a query gives."""
     left = max(cast("int", total) - read.skip, 0)
     return left if read.limit is None else min(left, read.limit)
+
+
+def expect_not_passed_by(custom: Overrides | None, command: FindAndModify) -> None:
+    """Check that nobody's own `find` or `remove` is passed by.
+
+    Raises:
+        InvalidRequestError: the engine has one, and a document is to be found, or removed, and given in one step.
+    """
+    if custom is None:
+        return
+    if custom.reads or (command.update is None and "remove" in custom.names):
+        method = "find" if custom.reads else "remove"
+        raise InvalidRequestError(
+            f"{type(custom.engine).__name__} has a {method}() of its own, and returning() of {command.mapping.name} "
+            "would go past it: leave returning() out, or bind a session to its client, with database=, to do that "
+            "deliberately"
+        )
 
 
 def expect_no_find(custom: Overrides | None, mapping: Mapping) -> None:

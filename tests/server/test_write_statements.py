@@ -253,7 +253,7 @@ async def test_execute_refuses_what_is_no_statement(session: AsyncSession, comma
     with pytest.raises(TypeError, match="got 'drop'"):
         await session.execute("drop")  # type: ignore[call-overload]  # that is the point
     with pytest.raises(TypeError, match="made by select"):
-        session.scalars(update(Book))  # type: ignore[arg-type]  # that is the point
+        session.scalars(update(Book))  # type: ignore[call-overload]  # that is the point
     assert commands.sent == []
 
 
