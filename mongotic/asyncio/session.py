@@ -111,10 +111,7 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
     @overload
     def scalars(self, statement: Returning[M]) -> AsyncScalarResult[M]: ...
     def scalars(self, statement: Select[tuple[T]] | Returning[M]) -> AsyncScalarResult[T] | AsyncScalarResult[M]:
-        """Return the instances or values a query gives, to be awaited; see `Session.scalars`.
-
-        A statement with `returning` is sent once, by what is awaited first.
-        """
+        """Return the instances or values a query gives, to be awaited; see `Session.scalars`."""
         with self._operation("scalars"):
             if isinstance(statement, Returning):
                 return AsyncScalarResult(self, returning_query(self._port, self._books, statement))
