@@ -14,9 +14,9 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 from odmantic import Model
 from typing_extensions import Self, TypedDict, Unpack
 
-from mongotic_adapters import compiler
+from mongotic_adapters import compiler, shell
 from mongotic_adapters.columns import Column
-from mongotic_adapters.commands import FindAndModify, Read
+from mongotic_adapters.commands import Batch, FindAndModify, ModifyMany, Read
 from mongotic_adapters.conflicts import OnConflict, on_conflict, on_conflict_update
 from mongotic_adapters.flows.inserting import NewDocument
 from mongotic_adapters.keyed_rows import Assignment, KeyedRow, keyed_row
@@ -145,6 +145,11 @@ class Insert(Generic[M]):
         """
         given = changed_write(replace(USUAL_WRITE, ordered=self.ordered), options, ("ordered",))
         return replace(self, ordered=given.ordered)
+
+    def __str__(self) -> str:
+        """The command as MongoDB's shell writes it."""
+        documents = [document.document for document in self.documents[:100]]
+        return shell.call(self.mapping.collection, "insertMany", documents)
 
     def __repr__(self) -> str:
         return f"insert({self.mapping.name}).values(<{len(self.documents)} rows>)"
@@ -279,6 +284,12 @@ class Update(Synchronized, Generic[M]):
             raise ArgumentError(f"update({self.command.mapping.name}) has nothing to set; say what with values()")
         return Assignment(self.changes, self.changes.array_filters(self.criteria))
 
+    def sent(self) -> ModifyMany:
+        """Return the command, for all documents that fit; raises as `assignment` and `upsert` say."""
+        what = self.assignment()
+        condition, update = what.resolved(self.command.filter, upsert=self.options.upsert)
+        return ModifyMany(self.command.mapping, condition, update, what.array_filters, self.options.upsert)
+
     def execution_options(self, **options: Unpack[UpdateOption]) -> Self:
         """Say how the statement is to be carried out.
 
@@ -296,6 +307,17 @@ class Update(Synchronized, Generic[M]):
             ArgumentError: there is no such option or value.
         """
         return replace(self, options=changed_write(self.options, options, _UPDATE_OPTIONS))
+
+    def __str__(self) -> str:
+        """The command as MongoDB's shell writes it."""
+        read = self.command
+        if self.rows is not None:
+            return shell.write(Batch(read.mapping, [row.operation(read.filter, upsert=False) for row in self.rows]))
+        what = Assignment(self.changes, self.changes.array_filters(self.criteria))
+        condition, update = what.resolved(read.filter, upsert=False)
+        return shell.modify_many(
+            ModifyMany(read.mapping, condition, update or {"$set": {}}, what.array_filters, self.options.upsert)
+        )
 
     def __repr__(self) -> str:
         return f"update({self.command.mapping.name}).where({shown(self.command.filter)}).values({self.changes!r})"
@@ -323,6 +345,10 @@ class Delete(Synchronized, Generic[M]):
     def execution_options(self, **options: Unpack[SynchronizeOption]) -> Self:
         """Say how the statement is to be carried out; see `Update.execution_options`."""
         return replace(self, options=changed_write(self.options, options, ("synchronize_session",)))
+
+    def __str__(self) -> str:
+        """The command as MongoDB's shell writes it."""
+        return shell.call(self.command.mapping.collection, "deleteMany", self.command.filter)
 
     def __repr__(self) -> str:
         return f"delete({self.command.mapping.name}).where({shown(self.command.filter)})"
@@ -363,6 +389,10 @@ class Returning(Generic[M]):
         return FindAndModify(
             read.mapping, condition, read.sort, update, what.array_filters, self.options.upsert, self.before
         )
+
+    def __str__(self) -> str:
+        """The command as MongoDB's shell writes it."""
+        return shell.find_and_modify(replace(self, options=replace(self.options, upsert=False)).resolved())
 
     def __repr__(self) -> str:
         verb = "delete" if self.assignment is None else "update"

@@ -207,8 +207,8 @@ async def test_array_filters(session: AsyncSession, raw: Database[Document], nam
 
 
 async def test_no_embedded_document_is_made_up_of_one_field(session: AsyncSession, raw: Database[Document]) -> None:
-    raw["thing"].insert_many([{"name": "missing"}, {"name": "null", "address": None}, {"name": "there", **{
-        "address": {"town": "Rome"}, "parts": []}}])  # fmt: skip
+    raw["thing"].insert_many([{"name": "missing"}, {"name": "null", "address": None}, {"name": "there",
+        "address": {"town": "Rome"}, "parts": []}])  # fmt: skip
     assert (await session.execute(update(Thing).values({col(Thing.address).city: "Oslo"}))).matched_count == 1
     assert (await session.execute(update(Thing).values({"items.$[].qty": 0}))).matched_count == 1
     assert [thing.name for thing in await session.scalars(select(Thing).where(Thing.address != None)).all()] == [

@@ -16,27 +16,20 @@ from ..bookkeeping import Bookkeeping
 from ..bulk import batches
 from ..commands import Batch, ModifyMany, Operation, Read, WriteReport
 from ..encoding import Document, encode_key
-from ..errors import ArgumentError
 from ..identity_map import identity_key
-from ..keyed_rows import Assignment, KeyedRow, RowsProgress
+from ..keyed_rows import KeyedRow, RowsProgress
 from ..mapping import Mapping
 from ..options import WriteOptions
 from ..port import Port, WriteFailed
 from .reading import KEYS_AT_ONCE, materialise
 
 
-async def update(port: Port, books: Bookkeeping, command: Read, what: Assignment, options: WriteOptions) -> WriteReport:
+async def update(port: Port, books: Bookkeeping, command: Read, sent: ModifyMany, options: WriteOptions) -> WriteReport:
     """Change every document that fits, in one `update` command; the version of a model that has one is counted up.
 
     Raises:
-        ArgumentError: there is nothing to set, or an upsert would store a document that does not fit the model.
         OperationalError: the driver or the server failed; the message says what is known to be changed.
     """
-    mapping = command.mapping
-    if not what.changes:
-        raise ArgumentError(f"update({mapping.name}) has nothing to set; say what with values()")
-    condition, change = what.resolved(command.filter, upsert=options.upsert)
-    sent = ModifyMany(mapping, condition, change, what.array_filters, options.upsert)
     async with _synchronized(port, books, command, options):
         return await port.modify_many(sent)
 
