@@ -620,13 +620,14 @@ class Session(SessionBase):
             BulkUpdateError: a row of an update failed; `errors` has each that did.
             OperationalError: the driver or the server failed; the message says what is known to be written.
         """
+        given = with_rows(statement, rows)
         if isinstance(statement, Returning):
             rows_query = returning_rows(self._port, self._books, statement)
             return buffered_rows(self.run(rows_query.all()), str(rows_query))
         if isinstance(statement, Select):
             with self._operation("execute"):
                 return SelectResult(self, row_query(self._port, self._books, statement))
-        return self.run(perform(self, with_rows(statement, rows)))
+        return self.run(perform(self, given))
 
     def delete(self, instance: Model) -> None:
         """Mark an instance, so that the next flush removes its document.

@@ -93,7 +93,7 @@ def _known_to_be_done(error: Exception, *, in_transaction: bool, many: bool) -> 
     if isinstance(error, (driver.ConnectionFailure, driver.ExecutionTimeout)):
         return "Whether it was carried out, or how much of it, is not known; read before you try it again."
     if many and isinstance(error, driver.WriteError):
-        return "The document that failed is as it was; others may have been changed before it and stay so."
+        return "Documents that were changed before the error stay changed; how many is not known."
     return "Nothing was changed."
 
 

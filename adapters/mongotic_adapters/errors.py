@@ -243,5 +243,5 @@ class StaleDeleteWarning(MongoticWarning):
 
 # Tracebacks show the name users import.
 for _class in list(globals().values()):
-    if isinstance(_class, type) and issubclass(_class, (MongoticError, MongoticWarning)):
+    if isinstance(_class, type) and issubclass(_class, (MongoticError, MongoticWarning, RowError)):
         _class.__module__ = "mongotic.exceptions"

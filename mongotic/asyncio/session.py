@@ -216,8 +216,9 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
         self, statement: Insert[M] | Update[M] | Delete[M] | Select[Any] | Returning[M], rows: Rows | None = None
     ) -> Result | AsyncSelectResult[Unpack[tuple[Any, ...]]] | SelectResult[Unpack[tuple[Any, ...]]]:
         """Write at once what a statement says, or fetch the rows a query gives; see `Session.execute`."""
+        given = with_rows(statement, rows)
         if not isinstance(statement, (Select, Returning)):
-            return await self.run(perform(self, with_rows(statement, rows)))
+            return await self.run(perform(self, given))
         query: Query[Any]  # rows of any width
         if isinstance(statement, Returning):
             query = returning_rows(self._port, self._books, statement)
