@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
+from . import odmantic_internals as odm
 from . import snapshot
+from .columns import column_of
 from .commands import Upsert
 from .encoding import Document
 from .errors import ArgumentError, ArgumentTypeError
@@ -125,10 +127,13 @@ def on_conflict_update(mapping: Mapping, elements: Iterable[object], set_: objec
 
 
 def _field(mapping: Mapping, element: object, where: str) -> FieldMap:
-    if element == "_id" or element == mapping.primary:
-        return mapping.fields[mapping.primary]
-    if not isinstance(element, str) and getattr(element, "key_", None) == "_id":
-        return mapping.fields[mapping.primary]
+    primary = mapping.fields[mapping.primary]
+    if isinstance(element, odm.FieldProxy):
+        column = column_of(element)
+        if column.mapping_ is mapping and column.key_ == "_id":
+            return primary
+    elif element in ("_id", mapping.primary):
+        return primary
     target = target_of(mapping, element, where)
     if "." in target.path:
         raise ArgumentError(f"{where}: {target.name!r} is no field of its own")
