@@ -14,7 +14,7 @@ with Session() as session:
 
 from mongotic_adapters.clients import create_engine, create_indexes
 
-from . import ops
+from . import event, ops
 from .exceptions import (
     ArgumentError,
     BulkUpdateError,
@@ -34,6 +34,7 @@ from .exceptions import (
     UnmappedInstanceError,
 )
 from .expressions import and_, asc, col, desc, not_, or_
+from .inspection import inspect, make_transient, object_session
 from .model import MongoBaseModel
 from .result import Result, Row, ScalarResult, SelectResult
 from .retrying import run_transaction
@@ -80,8 +81,12 @@ __all__ = [
     "create_indexes",
     "delete",
     "desc",
+    "event",
     "insert",
+    "inspect",
+    "make_transient",
     "not_",
+    "object_session",
     "ops",
     "or_",
     "run_transaction",

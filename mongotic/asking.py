@@ -23,13 +23,13 @@ from mongotic_adapters.shown import shown
 
 from .exceptions import ArgumentError, ArgumentTypeError
 from .select_statement import Select
-from .statements import Delete, Insert, Returning, Update
+from .statements import AnyValues, Delete, Insert, Returning, Update
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-Rows: TypeAlias = Mapping[str, object] | Iterable[Mapping[str, object]]
+Rows: TypeAlias = AnyValues | Iterable[AnyValues]
 """What `execute()` takes besides a statement."""
 
 
@@ -132,6 +132,7 @@ def pipeline_query(
 
 def watch_query(
     port: Port,
+    books: Bookkeeping,
     model: type[Model],
     pipeline: object,
     full_document: str | None,
@@ -140,7 +141,7 @@ def watch_query(
     """Return the changes of a model's documents; see `Session.watch`."""
     options: Document = {"full_document": full_document, "resume_after": resume_after}
     given = {name: value for name, value in options.items() if value is not None}
-    return pipelines.watch(port, mapping_of(model), pipelines.stages_of("watch()", pipeline), given)
+    return pipelines.watch(port, books.events, mapping_of(model), pipelines.stages_of("watch()", pipeline), given)
 
 
 Explained: TypeAlias = "Select[Any] | Update[Any] | Delete[Any]"

@@ -85,6 +85,7 @@ class SessionBase:
         self._closed = False
         self._failed = False
         self._running: str | None = None
+        self._owed_rollbacks = 0
         self._transaction: Block | None = None
         self._block: Block | None = None
         self._retry_commit_until = 0.0
@@ -284,6 +285,9 @@ class SessionBase:
         if not self._port.in_transaction or self._failed:
             return
         if isinstance(error, (FlushError, OperationalError)) or not isinstance(error, Exception):
+            if self._books.events.is_telling:  # what tells the listener is to end first, with this error
+                self._books.events.failure = error
+                return
             self._failed = True
             self._books.undo(values=True)
             if self._port.joins_transaction:
@@ -318,7 +322,7 @@ class SessionBase:
         """Run a flow once the session is ready for it."""
         try:
             await self._port.ready()
-            if query and self._autoflushes:
+            if query and self._autoflushes and not self._books.events.is_telling:
                 await flushing.flush(self._port, self._books)
             return await flow
         finally:
@@ -353,6 +357,8 @@ class SessionBase:
         first = True
         try:
             while True:
+                if self._owed_rollbacks:
+                    await self._settle()
                 with self._operation("iteration"):
                     try:
                         item = await (self._prepared(_next(stream), query=True) if first else anext(stream))
@@ -366,6 +372,13 @@ class SessionBase:
                 del item
         finally:
             await stream.aclose()
+
+    async def _settle(self) -> None:
+        """Do what a `rollback()` nobody awaited has left to be done."""
+        while self._owed_rollbacks:
+            self._owed_rollbacks -= 1
+            with self._operation("settle"):
+                await transacting.after_rollback(self._port, self._books)
 
     @contextmanager
     def _operation(self, name: str) -> Generator[None]:
@@ -381,15 +394,16 @@ class SessionBase:
             raise InvalidRequestError(
                 f"{name}(): the transaction of this begin() block has ended; leave the block first"
             )
-        if self._running is not None:
+        outer = self._running
+        if outer is not None and not self._books.events.allows(name):
             raise InvalidRequestError(
-                f"{name}(): {self._running}() of this session is still under way; use one session per task or thread"
+                f"{name}(): {outer}() of this session is still under way; use one session per task or thread"
             )
         self._running = name
         try:
             yield
         finally:
-            self._running = None
+            self._running = outer
 
 
 class Session(SessionBase):
@@ -588,7 +602,7 @@ class Session(SessionBase):
             OperationalError: the deployment has no change streams, because it is no replica set, say.
         """
         with self._operation("watch"):
-            events = watch_query(self._port, model, pipeline, full_document, resume_after)
+            events = watch_query(self._port, self._books, model, pipeline, full_document, resume_after)
             return Stream(self.guarded(events))
 
     # -- writes --------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from .expressions import Criterion
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 
-AnyValues: TypeAlias = Mapping[str, object] | Mapping[Column[Any], object]
+AnyValues: TypeAlias = Mapping[str, object] | Mapping[Column[Any], object] | Mapping[Column[Any] | str, object]
 """Values by field name, or by column."""
 
 
@@ -113,7 +113,7 @@ class Insert(Generic[M]):
         return replace(self, rule=on_conflict(self.mapping, index_elements, where))
 
     def on_conflict_do_update(
-        self, *, set_: Mapping[str, object] | Iterable[str] | None = None, index_elements: Iterable[object] = ()
+        self, *, set_: AnyValues | Iterable[str] | None = None, index_elements: Iterable[object] = ()
     ) -> Self:
         """Change the document whose key exists already, and store the other rows.
 

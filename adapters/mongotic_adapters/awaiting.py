@@ -93,7 +93,7 @@ class AwaitingPort(Transacting):
         return self.binding.collection(mapping).codec_options
 
     async def fetch(self, read: Read) -> list[Record]:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             return await self._found(custom, read)
         if not read.fits_one_batch:
@@ -108,7 +108,7 @@ class AwaitingPort(Transacting):
             return [] if batch is None else split(batch, collection.codec_options)
 
     async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             yield await self._found(custom, read)
             return
@@ -129,7 +129,7 @@ class AwaitingPort(Transacting):
             await cursor.close()
 
     def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             return whole_documents(self.batches(read, size))
         collection, session = self.binding.collection(read.mapping), self.binding.driver_session()
@@ -152,6 +152,7 @@ class AwaitingPort(Transacting):
     async def watch(
         self, mapping: Mapping, pipeline: list[Document], options: dict[str, object]
     ) -> AsyncGenerator[Document, None]:
+        expect_no_find(self.binding.overrides(mapping), mapping)
         action = f"watch on {mapping.collection!r}"
         with translated(action):
             opening = cast("Any", self.binding.collection(mapping)).watch(pipeline, **options)
@@ -165,7 +166,7 @@ class AwaitingPort(Transacting):
             await stream.close()
 
     async def count(self, read: Read) -> int:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         with translated(f"count on {read.mapping.collection!r}"):
             if custom is not None and (custom.reads or "count" in custom.names):
                 return counted(read, await answered(custom.count(read, self.binding.driver_session())))

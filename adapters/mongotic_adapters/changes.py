@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import cast
 
+from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
 from odmantic import Model
 
@@ -21,6 +22,9 @@ from .mapping import Mapping, class_mapping
 from .records import Record
 from .references import references_of
 from .snapshot import Codec, Difference
+
+# Without a representation, the driver would refuse every UUID.
+_USUAL: Codec = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
 
 
 def unwritten(state: InstanceState, instance: Model, codec: Codec) -> tuple[Difference, bytes]:
@@ -73,6 +77,9 @@ def renew(state: InstanceState, held: Model, record: Record, references: Referen
     mapping = class_mapping(type(held))
     fresh = hydrate(mapping, record[0], references)
     mine = unwritten_keys(state, held, codec)
+    if mine and mapping.version is not None:
+        # The unwritten changes were made of what was read before: they must not pass for changes of what is read now.
+        mine = mine | {mapping.version.key}
     earlier = snapshot.decode(believed(state, mapping, codec), codec)
     was_absent = state.absent
     remember_read(state, mapping, fresh, record[0], codec)
@@ -107,10 +114,10 @@ def believed_value(state: InstanceState, instance: Model, name: str, codec: Code
 
 
 def codec_of(state: InstanceState) -> Codec:
-    """Return the codec options of the session that holds an instance; the driver's own for one that is in none."""
+    """Return the codec options of the session that holds an instance; the usual ones for one that is in none."""
     owner, instance = state.owner, state()
     if owner is None or instance is None:
-        return CodecOptions()
+        return _USUAL
     return owner.codec(class_mapping(type(instance)))
 
 

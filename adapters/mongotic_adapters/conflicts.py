@@ -68,7 +68,7 @@ class OnConflict:
                     "the row says: MongoDB does the same to a new document. Give the row the value that set_ leads to, "
                     "or insert and update in two statements"
                 )
-        update = cast("Document", self.changes.as_update())
+        update = self.changes.operators()
         assigned = {**cast("Document", update.get("$set", {})), **self._row_values(document)}
         if assigned:
             update["$set"] = assigned

@@ -37,6 +37,24 @@ def shard_condition(mapping: Mapping, document: Document) -> Document:
     return {field.key: document[field.key] for field in mapping.shard_key if field.key in document}
 
 
+def expect_same_shard(mapping: Mapping, believed: Document, now: Document, name: str) -> None:
+    """Check that a document stays where it is.
+
+    Raises:
+        ArgumentError: the shard key differs; nothing was sent.
+    """
+    for field in mapping.shard_key:
+        if field.key in believed and not snapshot.same(believed[field.key], now.get(field.key)):
+            raise _shard_changed(field, name)
+
+
+def _shard_changed(field: FieldMap, name: str) -> ArgumentError:
+    return ArgumentError(
+        f"{name}: {field.name!r} is part of the shard key, which a document keeps. Nothing was sent. Delete it, flush, "
+        "and add a new one with the other value."
+    )
+
+
 def _as_read(field: FieldMap, believed: Document) -> object:
     """Return the version as a filter asks for it: one that stands for a default may be missing in the document."""
     version = believed.get(field.key)
@@ -69,10 +87,7 @@ def expect_writable(mapping: Mapping, found: Difference, name: str) -> None:
     """
     for field in mapping.shard_key:
         if field.key in found.top_level_keys():
-            raise ArgumentError(
-                f"{name}: {field.name!r} is part of the shard key, which a document keeps. Nothing was sent. Delete it "
-                "and add a new one with the other value."
-            )
+            raise _shard_changed(field, name)
     if mapping.version is not None and mapping.version.key in found.top_level_keys():
         raise ArgumentError(
             f"{name}: {mapping.version.name!r} is the version field, which the session counts. Nothing was sent. "

@@ -137,9 +137,19 @@ class Changes:
         Raises:
             ArgumentError: operators are mixed with computed values.
         """
-        return self._pipeline() if self.is_pipeline else self._operators()
+        return self._pipeline() if self.is_pipeline or self._counts_from_default else self.operators()
 
-    def _operators(self) -> Document:
+    @property
+    def _counts_from_default(self) -> bool:
+        """Whether a missing version stands for another number than 0: $inc would make 1 of it, perhaps the very default
+        that stands for it."""
+        version = self.mapping.version
+        if version is None or version.default() == 0 or not isinstance(version.default(), int):
+            return False
+        return all("$" not in path and change.compiled.name == "$set" for path, change in self.by_path.items())
+
+    def operators(self) -> Document:
+        """Return the update document of values and operators; the version is counted up, from 0 where it is missing."""
         update: dict[str, Document] = {}
         for path, change in self.by_path.items():
             update.setdefault(change.compiled.name, {})[path] = change.compiled.operand
@@ -164,7 +174,9 @@ class Changes:
                 assigned[path] = operand if change.is_expression else {"$literal": operand}
         version = self.mapping.version
         if version is not None:
-            assigned[version.key] = {"$add": [{"$ifNull": [f"${version.key}", 0]}, 1]}
+            default = version.default()
+            start = default if isinstance(default, int) else 0
+            assigned[version.key] = {"$add": [{"$ifNull": [f"${version.key}", start]}, 1]}
         stages: list[Document] = [{"$set": assigned}]
         if removed:
             stages.append({"$unset": removed})

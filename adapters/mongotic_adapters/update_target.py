@@ -132,7 +132,10 @@ class Target:
         def wrap(value: object) -> object:
             return [value]
 
-        return self._inside(found, wrap, lambda stored: cast("list[object]", stored)[0])
+        def unwrap(stored: object) -> object:
+            return cast("list[object]", stored)[0]
+
+        return self._inside(found, wrap, unwrap)
 
     def element_at(self, sign: str) -> Target:
         """Return the elements of the list that *sign* stands for: `$[]`, `$[name]` or `$`."""
@@ -147,14 +150,18 @@ class Target:
 
     def _inside(self, types_: list[object], wrap: Encode, unwrap: Encode) -> Target:
         # Stored as a part of its list would be, by whatever stores the list.
-        encode, outer = self.encode, self.owner if self.field is not None else None
+        outer = self.owner if self.field is not None else None
+
+        def encode(value: object) -> object:
+            return unwrap(self.encode(wrap(value)))
+
         annotation: object = Union[tuple(types_)] if len(types_) > 1 else types_[0]  # noqa: UP007  # made of parts
         return replace(
             self,
             annotation=annotation,
             owner=outer,
             field=None,
-            encode=lambda value: unwrap(encode(wrap(value))),
+            encode=encode,
             required=True,
         )
 

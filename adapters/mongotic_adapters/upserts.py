@@ -39,7 +39,7 @@ def as_upsert(mapping: Mapping, condition: Document, changes: Changes) -> Docume
     inside = next((path for path in (*changes.by_path, *equal) if "." in path), None)
     if inside is not None:
         raise ArgumentError(f"{where}: {inside!r} lies inside of a field; a new document needs the field as a whole")
-    update = cast("dict[str, Document]", changes.as_update())
+    update = cast("dict[str, Document]", changes.operators())
     if "$rename" in update:
         raise ArgumentError(f"{where}: a new document has nothing to be renamed")
     for field in mapping.shard_key:

@@ -31,7 +31,9 @@ async def update(port: Port, books: Bookkeeping, command: Read, sent: ModifyMany
         OperationalError: the driver or the server failed; the message says what is known to be changed.
     """
     async with _synchronized(port, books, command, options):
-        return await port.modify_many(sent)
+        conditions = await _conditions(port, replace(command, filter=sent.filter))
+        reports = [await port.modify_many(replace(sent, filter=condition)) for condition in conditions]
+    return _sum(reports)
 
 
 async def update_rows(
@@ -79,7 +81,34 @@ async def _write_rows(
 async def delete(port: Port, books: Bookkeeping, command: Read, options: WriteOptions) -> WriteReport:
     """Remove every document that fits, in one `delete` command."""
     async with _synchronized(port, books, command, options):
-        return await port.delete_many(command.mapping, command.filter)
+        custom = port.overrides(command.mapping)
+        if custom is not None and "remove" in custom.names:  # it has its own idea of what is removed
+            return await port.delete_many(command.mapping, command.filter)
+        reports = [await port.delete_many(command.mapping, condition) for condition in await _conditions(port, command)]
+    return _sum(reports)
+
+
+async def _conditions(port: Port, command: Read) -> list[Document]:
+    """Return the conditions of the commands that a statement becomes: its own, or the keys of the documents that the
+    engine's own `find` shows, so that a statement reaches nothing a query would not."""
+    custom = port.overrides(command.mapping)
+    if custom is None or "find" not in custom.names:
+        return [command.filter]
+    keys = [document["_id"] for document, _ in await port.fetch(command)]
+    return [
+        compiler.conjunction(command.filter, {"_id": {"$in": keys[start : start + KEYS_AT_ONCE]}})
+        for start in range(0, len(keys), KEYS_AT_ONCE)
+    ]
+
+
+def _sum(reports: Sequence[WriteReport]) -> WriteReport:
+    if len(reports) == 1:
+        return reports[0]
+    return WriteReport(
+        sum(report.matched or 0 for report in reports),
+        sum(report.modified or 0 for report in reports),
+        sum(report.deleted or 0 for report in reports),
+    )
 
 
 @asynccontextmanager

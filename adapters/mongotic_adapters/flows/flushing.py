@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
 from typing import cast
@@ -22,6 +23,8 @@ from ..unit_of_work import Change, Plan, Step, plan
 from . import engine_writing
 from .announcing import announce, report_written
 from .reading import load_references
+
+logger = logging.getLogger("mongotic.events")
 
 FILTERS_AT_ONCE = 1_000
 """How many filters one query asks for when updates have met no document."""
@@ -49,7 +52,7 @@ async def write_plan(port: Port, books: Bookkeeping, todo: Plan, *, tell: bool =
         port: where to write.
         books: the session's.
         todo: the plan.
-        tell: tell listeners of each step that is written.
+        tell: tell listeners what was written.
 
     Raises:
         FlushError: see `flush`.
@@ -58,17 +61,36 @@ async def write_plan(port: Port, books: Bookkeeping, todo: Plan, *, tell: bool =
         books.unchanged(instance)
     written: list[Model] = []
     messages: list[str] = []
-    for step in todo.steps:
-        earlier = len(written)
-        try:
+    try:
+        for step in todo.steps:
             messages += await _write_step(port, books, step, todo, written)
-        finally:  # a step that failed may have written some of its instances
-            if tell:
-                await report_written(books, step.changes, written[earlier:])
-        await _read_partial(port, books, step)
+            await _read_partial(port, books, step)
+    except BaseException:
+        if tell and not port.in_transaction:  # what was written in one will be undone
+            await _report_rest(books, todo, written)
+        raise
+    if tell:
+        await report_plan(books, todo)
+    return messages
+
+
+async def report_plan(books: Bookkeeping, todo: Plan) -> None:
+    """Tell listeners that everything planned is written."""
+    await report_written(books, _changes(todo), [change.instance for change in _changes(todo)])
     if todo.steps:
         await books.events.tell("after_flush")
-    return messages
+
+
+def _changes(todo: Plan) -> list[Change]:
+    return [change for step in todo.steps for change in step.changes]
+
+
+async def _report_rest(books: Bookkeeping, todo: Plan, written: Sequence[Model]) -> None:
+    """Tell listeners what a flush that failed had written; what they raise does not hide why it failed."""
+    try:
+        await report_written(books, _changes(todo), written)
+    except Exception:
+        logger.exception("a listener failed while it was told what a flush had written before the flush failed")
 
 
 async def _write_step(port: Port, books: Bookkeeping, step: Step, todo: Plan, written: list[Model]) -> list[str]:
@@ -171,6 +193,8 @@ async def _stale(port: Port, step: Step, report: WriteReport, todo: Plan, writte
             return [change for change in removals if identity_of(change.instance) in present]
         if not updates or not _falls_short(report.matched, updates):
             return []
+        if step.mapping.version is not None:
+            return updates  # it was sent alone
         filters = [change.operation.filter for change in updates if isinstance(change.operation, Update)]
         present = await _present_keys(port, step.mapping, filters)
     except OperationalError as error:
@@ -188,7 +212,7 @@ async def _present_keys(port: Port, mapping: Mapping, filters: Sequence[Document
     present: set[IdentityKey] = set()
     for start in range(0, len(filters), FILTERS_AT_ONCE):
         chunk = filters[start : start + FILTERS_AT_ONCE]
-        records = await port.fetch(Read(mapping, {"$or": chunk}, projection={"_id": 1}))
+        records = await port.fetch(Read(mapping, {"$or": chunk}, projection={"_id": 1}, direct=True))
         present.update(identity_key(mapping, document["_id"]) for document, _ in records)
     return present
 
@@ -217,7 +241,7 @@ def _missing(step: Step, report: WriteReport, written: Sequence[Model], todo: Pl
     missing = len(removals) - cast("int", report.deleted)
     message = f"{missing} of {len(removals)} {step.mapping.name} documents to be deleted were gone already"
     if step.mapping.version is not None:
-        gone = [removals[0].instance] if len(removals) == 1 else []
+        gone = [change.instance for change in removals]  # it was sent alone
         raise StaleDataError(message, gone, written=written, pending=_unwritten(todo, written))
     return [message]
 

@@ -9,7 +9,7 @@ from typing import cast
 from odmantic import Model
 
 from .. import odmantic_internals as odm
-from .. import snapshot
+from .. import single_document, snapshot
 from ..bulk import batches
 from ..commands import Insert, Operation, WriteReport
 from ..conflicts import OnConflict
@@ -34,7 +34,10 @@ class NewDocument:
     # No dataclass: pyright takes an attribute declared as Model for unknown, because of the metaclass.
     def __init__(self, instance: Model, *, fresh_key: bool = False) -> None:
         self.instance = instance
-        self.document = encode_instance(class_mapping(type(instance)), instance)
+        mapping = class_mapping(type(instance))
+        self.document = encode_instance(mapping, instance)
+        if mapping.version is not None and mapping.version.name not in instance.model_fields_set:
+            self.document[mapping.version.key] = single_document.FIRST_VERSION
         self.fresh_key = fresh_key
 
 

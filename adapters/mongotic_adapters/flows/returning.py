@@ -79,7 +79,7 @@ class Returned(Lookup[Model, Model]):
             self._books.flag_expired([held])
             if self._options.synchronize_session == "fetch":
                 await self._read_again(held)
-        return await detached(self._port, mapping, [record])
+        return await detached(self._port, self._books.events, mapping, [record])
 
     async def _removed(self, record: Record) -> list[Model]:
         """Return the instance of a removed document: as one that was never stored, held by no session."""

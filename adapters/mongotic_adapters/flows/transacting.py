@@ -12,8 +12,9 @@ from ..bookkeeping import Bookkeeping
 from ..errors import FlushError, InvalidRequestError, MongoticError, OperationalError
 from ..port import Port
 from ..unit_of_work import Plan, plan
-from .announcing import announce, report_written
-from .flushing import warn, write_plan
+from . import engine_writing
+from .announcing import announce
+from .flushing import report_plan, warn, write_plan
 
 Atomic: TypeAlias = Literal["auto"] | bool
 
@@ -45,20 +46,27 @@ async def commit(
         FlushError: see `flushing.flush`.
         OperationalError: the commit itself failed.
     """
+    for name in ("after_commit", "before_commit"):
+        books.events.expect_tellable(name)
     await books.events.tell("before_commit")
     await announce(books)
     todo = plan(books)
-    if not port.in_transaction and await _needs_own(port, todo, atomic):
+    own = not port.in_transaction and await _needs_own(port, todo, atomic)
+    if own:
         interruption, messages = await _write_atomically(port, books, todo)
     else:
         messages = await write_plan(port, books, todo)
         interruption = await _commit(port, retry_until)
     if not port.joins_transaction:  # its owner may still abort that
         books.commit(expire=expire)
-    await books.events.tell("after_commit")
-    warn(messages)
-    if interruption is not None:
-        raise interruption
+    try:
+        if own:  # now it is final, whatever they raise
+            await report_plan(books, todo)
+        await books.events.tell("after_commit")
+    finally:
+        warn(messages)
+        if interruption is not None:
+            raise interruption
 
 
 async def _commit(port: Port, retry_until: float) -> BaseException | None:
@@ -74,7 +82,7 @@ async def _commit(port: Port, retry_until: float) -> BaseException | None:
 
 async def _needs_own(port: Port, todo: Plan, atomic: Atomic) -> bool:
     """Tell whether what is to be written needs a transaction of its own."""
-    if atomic is False or (len(todo.steps) < 2 and not (atomic is True and _operations(todo) > 1)):
+    if atomic is False or (_commands(port, todo) < 2 and not (atomic is True and _operations(todo) > 1)):
         return False
     if atomic == "auto" and not all(port.is_acknowledged(step.mapping) for step in todo.steps):
         return False  # nobody wants to know what becomes of these writes
@@ -86,6 +94,14 @@ async def _needs_own(port: Port, todo: Plan, atomic: Atomic) -> bool:
             'member of a replica set nor a mongos. Start it as a replica set, or use atomic="auto". Nothing was sent.'
         )
     return False
+
+
+def _commands(port: Port, todo: Plan) -> int:
+    """Return how many commands a plan becomes: an engine looks and writes, one instance after the other."""
+    return sum(
+        2 * len(step.changes) if engine_writing.is_engines(port.overrides(step.mapping), step) else 1
+        for step in todo.steps
+    )
 
 
 def _operations(todo: Plan) -> int:
@@ -115,8 +131,6 @@ async def _write_atomically(port: Port, books: Bookkeeping, todo: Plan) -> tuple
             await port.pause(random.uniform(0, 0.005 * 2**attempt))  # no secret
             todo = plan(books)
         else:
-            for step in todo.steps:
-                await report_written(books, step.changes, [change.instance for change in step.changes])
             return interruption, messages
     raise AssertionError("the last attempt returns or raises")
 
