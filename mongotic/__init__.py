@@ -30,8 +30,10 @@ from .exceptions import (
     StaleDataError,
     UnboundExecutionError,
     UnmappedInstanceError,
+    UnsupportedError,
 )
-from .expressions import and_, asc, col, desc, not_, or_
+from .expressions import and_, asc, col, desc, not_, or_, text, text_search
+from .functions import case, distinct, func, literal
 from .model import MongoBaseModel
 from .result import Result, Row, ScalarResult, SelectResult
 from .retrying import run_transaction
@@ -68,20 +70,27 @@ __all__ = [
     "StaleDataError",
     "UnboundExecutionError",
     "UnmappedInstanceError",
+    "UnsupportedError",
     "Update",
     "and_",
     "asc",
+    "case",
     "col",
     "create_engine",
     "create_indexes",
     "delete",
     "desc",
+    "distinct",
+    "func",
     "insert",
+    "literal",
     "not_",
     "or_",
     "run_transaction",
     "scoped_session",
     "select",
     "sessionmaker",
+    "text",
+    "text_search",
     "update",
 ]

@@ -20,6 +20,7 @@ from mongotic_adapters.errors import (
     StaleDeleteWarning,
     UnboundExecutionError,
     UnmappedInstanceError,
+    UnsupportedError,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "StaleDeleteWarning",
     "UnboundExecutionError",
     "UnmappedInstanceError",
+    "UnsupportedError",
 ]

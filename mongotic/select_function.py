@@ -11,12 +11,15 @@ from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 from odmantic import Model
 
-from mongotic_adapters.columns import Column, column_of
+from mongotic_adapters import unsupported
+from mongotic_adapters.columns import column_of
 from mongotic_adapters.commands import Read
+from mongotic_adapters.computed import Computed, Selectable
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.odmantic_internals import FieldProxy
 from mongotic_adapters.projection import Projection
 
+from .calculated_statement import of_calculated
 from .exceptions import ArgumentTypeError
 from .select_statement import Select
 
@@ -39,8 +42,9 @@ H = TypeVar("H", bound=_Value | None)
 J = TypeVar("J", bound=_Value | None)
 K = TypeVar("K", bound=_Value | None)
 
-_Of: TypeAlias = Column[A] | A
-"""A column of values of a type: what `col()` gives, or the class attribute that a checker takes for such a value."""
+_Of: TypeAlias = Selectable[A] | A
+"""A column or computed value of a type: what `col()` gives, or the class attribute that a checker takes for such a
+value."""
 
 
 @overload
@@ -111,9 +115,11 @@ def select(*entities: object) -> Select[Any]:
     """
     if not entities:
         raise ArgumentTypeError("select() takes a model class or columns: select(User), or select(User.name, User.age)")
-    if len(entities) == 1 and not isinstance(entities[0], FieldProxy):  # a Column is a FieldProxy too
+    if len(entities) == 1 and not isinstance(entities[0], (FieldProxy, Computed)):  # a Column is a FieldProxy too
         return Select(Read(mapping_of(entities[0])))
     _expect_no_model(entities)
+    if any(isinstance(entity, Computed) for entity in entities):
+        return of_calculated(entities)
     projection = Projection([column_of(entity) for entity in entities])
     return Select(Read(projection.mapping), projection)
 
@@ -122,6 +128,8 @@ def _expect_no_model(entities: Sequence[object]) -> None:
     models = [entity for entity in entities if isinstance(entity, type)]
     if not models:
         return
+    if len(models) > 1:
+        raise unsupported.join(models[0].__name__, models[1].__name__)
     names = ", ".join(model.__name__ for model in models)
     first = models[0].__name__
     raise ArgumentTypeError(

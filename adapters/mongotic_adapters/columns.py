@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast, get_args, get_origin, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, get_args, get_origin, overload
 
 import bson
 from odmantic import Model, ObjectId
 from pydantic import BaseModel
 
 from . import odmantic_internals as odm
-from .encoding import Document, encode_operand
+from .computed import Computed, Selectable, compared
+from .conditions import Expression, combined
+from .encoding import encode_operand
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Shape, class_mapping, mapping_of
 from .mapping import Mapping as Mapped
@@ -32,40 +34,7 @@ else:
     _Proxy = odm.FieldProxy
 
 
-class Expression(odm.QueryExpression):
-    """A condition on the documents of one model.
-
-    Attributes:
-        mapping: the model.
-    """
-
-    def __init__(self, mapping: Mapped | None, condition: Document) -> None:
-        super().__init__(condition)
-        self.mapping = mapping
-
-    def __and__(self, other: odm.QueryExpression) -> Expression:
-        return combined("$and", [self, other])
-
-    def __or__(self, other: odm.QueryExpression) -> Expression:  # type: ignore[override]  # dict's | means a union
-        return combined("$or", [self, other])
-
-    def __invert__(self) -> Expression:
-        return combined("$nor", [self])
-
-    def __bool__(self) -> NoReturn:
-        raise ArgumentTypeError(
-            "a condition is neither true nor false: combine conditions with and_(), or_() and not_(), or with &, | and "
-            "~, not with the words and, or, not"
-        )
-
-
-def combined(operator: str, conditions: Iterable[Mapping[str, object]]) -> Expression:
-    """Return the condition that joins others by `$and`, `$or` or `$nor`."""
-    # Of several models: the statement that gets it compares each part with its own.
-    return Expression(None, {operator: list(conditions)})
-
-
-class Column(_Proxy, Generic[T]):
+class Column(_Proxy, Selectable[T]):
     """A field of a model, in a statement: `col(User.age)`, or `User.age` itself on a `MongoBaseModel`.
 
     Comparison is MongoDB's: `!=` and `not_in` also match documents in which the field is null or missing.
@@ -295,6 +264,8 @@ def plain_model(annotation: object) -> type[BaseModel] | None:
 
 
 def _compared(column: Column[Any], operator: str, other: object) -> Expression:
+    if isinstance(other, Computed):
+        return compared(operator, column, other)
     if isinstance(other, odm.FieldProxy):
         right = column_of(other)
         if right.mapping_ is not column.mapping_:

@@ -10,9 +10,11 @@ from typing import cast
 
 from . import odmantic_internals as odm
 from .columns import Expression, column_of
+from .computed import Computed, rendered
 from .encoding import Document, encode_field, encode_operand, is_document
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Mapping
+from .scopes import DocumentScope
 from .shown import shown
 from .validation import validated
 
@@ -50,6 +52,21 @@ def _condition(mapping: Mapping, criterion: object) -> Document:
     raise ArgumentTypeError(
         f"where() takes conditions such as {mapping.name}.{mapping.primary} == value, and dicts, got {shown(criterion)}"
     )
+
+
+def expression(mapping: Mapping, value: object) -> object:
+    """Return a computed value, a column or a constant as an aggregation expression over documents of the model.
+
+    A constant is data: it stands under `$literal`.
+
+    Raises:
+        ArgumentError: a field belongs to another model, a constant cannot be encoded, or the value is one of many
+            documents.
+    """
+    try:
+        return rendered(value, DocumentScope(mapping, condition))
+    except RecursionError:
+        raise ArgumentError("a computed value is nested too deeply. Nothing was sent.") from None
 
 
 def conjunction(first: Document, second: Document) -> Document:
@@ -173,6 +190,8 @@ def _flattened(operator: str, parts: list[object]) -> list[object]:
 
 def _operand(mapping: Mapping, key: str, operand: object) -> object:
     """Return an operand encoded; a dict holds operators, each with an operand of its own."""
+    if isinstance(operand, Computed) and key == "$expr":
+        return expression(mapping, cast("Computed[object]", operand))
     if isinstance(operand, odm.FieldProxy):
         raise ArgumentError(
             f"where(): {key!r} is compared with the field {+operand!r}; ODMantic's operators compare with values only. "
