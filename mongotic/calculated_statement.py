@@ -12,9 +12,7 @@ from typing import Any, TypeVar, cast
 from odmantic import Model
 
 from mongotic_adapters import calculation
-from mongotic_adapters.columns import Expression, column_of
 from mongotic_adapters.commands import Read
-from mongotic_adapters.computed import fields_in
 from mongotic_adapters.mapping import Mapping, mapping_of
 
 from .exceptions import ArgumentError
@@ -53,10 +51,8 @@ class Placeless(Select[R]):
     def where(self, *criteria: Criterion) -> Select[R]:
         """Restrict the statement; a column in a condition says whose documents are meant.  See `Select.where`."""
         for criterion in criteria:
-            if isinstance(criterion, Expression) and criterion.mapping is not None:
-                return self._placed(criterion.mapping).where(*criteria)
-            for field in fields_in(criterion):
-                return self._placed(column_of(field).mapping_).where(*criteria)
+            for mapping in calculation.models_in(criterion):
+                return self._placed(mapping).where(*criteria)
         return super().where(*criteria)
 
     def _placed(self, mapping: Mapping) -> Select[R]:

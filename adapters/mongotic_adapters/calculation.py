@@ -6,15 +6,15 @@ Made by the facade's `select()` and its clauses; `stages` makes the pipeline of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pydantic import ValidationError
 
 from . import compiler
-from .columns import column_of
-from .computed import Computed, Key, Ordering, aggregates_in, fields_in
+from .columns import Expression, column_of
+from .computed import Computed, Key, Ordering, aggregates_in, parts_of
 from .encoding import Document
 from .errors import ArgumentError, ArgumentTypeError, DocumentError
 from .mapping import Mapping
@@ -133,14 +133,25 @@ def calculation(entities: Sequence[object]) -> Calculation | None:
         ArgumentTypeError: something cannot be selected.
         UnsupportedError: the columns are of several models.
     """
-    mappings = [column_of(field).mapping_ for entity in entities for field in fields_in(entity)]
-    if not mappings:
+    mapping = next((found for entity in entities for found in models_in(entity)), None)
+    if mapping is None:
         return None
-    found = of_model(mappings[0], entities)
+    found = of_model(mapping, entities)
     for column in found.columns:
         if not any(True for _ in aggregates_in(column.value)):
             compiler.expression(found.mapping, column.value)
     return found
+
+
+def models_in(value: object) -> Iterator[Mapping]:
+    """Yield the models whose fields are in a column, a computed value or a condition."""
+    if isinstance(value, FieldProxy):
+        yield column_of(value).mapping_
+    elif isinstance(value, Expression) and value.mapping is not None:
+        yield value.mapping
+    else:
+        for part in parts_of(value):
+            yield from models_in(part)
 
 
 def of_model(mapping: Mapping, entities: Sequence[object]) -> Calculation:

@@ -496,20 +496,12 @@ def aggregates_in(value: object) -> Iterator[Aggregate[object]]:
     if isinstance(value, Aggregate):
         yield cast("Aggregate[object]", value)
     else:
-        for part in _parts(value):
+        for part in parts_of(value):
             yield from aggregates_in(part)
 
 
-def fields_in(value: object) -> Iterator[FieldProxy]:
-    """Yield the fields in a computed value."""
-    if isinstance(value, FieldProxy):
-        yield value
-    else:
-        for part in _parts(value):
-            yield from fields_in(part)
-
-
-def _parts(value: object) -> Iterable[object]:
+def parts_of(value: object) -> Iterable[object]:
+    """Return what a computed value or a condition is made of."""
     if isinstance(value, Computed):
         return cast("Computed[object]", value).operands_
     if isinstance(value, QueryExpression):
