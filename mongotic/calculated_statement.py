@@ -44,11 +44,11 @@ class Placeless(Select[R]):
             "func.count(User.id)"
         )
 
-    def select_from(self, model: type[Model]) -> Select[R]:
+    def select_from(self, model: type[Model]) -> Any:  # another class, which Self cannot name
         """Say whose documents are meant; see `Select.select_from`."""
         return self._placed(mapping_of(model))
 
-    def where(self, *criteria: Criterion) -> Select[R]:
+    def where(self, *criteria: Criterion) -> Any:  # the same
         """Restrict the statement; a column in a condition says whose documents are meant.  See `Select.where`."""
         for criterion in criteria:
             for mapping in calculation.models_in(criterion):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 
 from typing_extensions import Self
@@ -48,6 +49,11 @@ class Filtered(StatementPart):
             found = compiler.condition(read.mapping, criterion)
             read = replace(read, filter=compiler.conjunction(read.filter, found))
         return self._with(read)
+
+    @property
+    def whereclause(self) -> dict[str, object] | None:
+        """The filter as MongoDB takes it, a copy; None for every document."""
+        return copy.deepcopy(self.command.filter) or None
 
     def filter_by(self, **values: object) -> Self:
         """Restrict the statement to documents whose fields equal *values*.

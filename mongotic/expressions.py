@@ -70,7 +70,7 @@ def col(field: T) -> Column[T]:
 
 
 @overload
-def asc(field: Computed[Any]) -> Ordering: ...
+def asc(field: Computed[Any]) -> Ordering: ...  # type: ignore[overload-overlap]  # the narrower one
 @overload
 def asc(field: object) -> SortExpression: ...
 def asc(field: object) -> SortExpression | Ordering:
@@ -86,7 +86,7 @@ def asc(field: object) -> SortExpression | Ordering:
 
 
 @overload
-def desc(field: Computed[Any]) -> Ordering: ...
+def desc(field: Computed[Any]) -> Ordering: ...  # type: ignore[overload-overlap]  # the narrower one
 @overload
 def desc(field: object) -> SortExpression: ...
 def desc(field: object) -> SortExpression | Ordering:

@@ -1,3 +1,7 @@
+# mypy: disable-error-code="overload-overlap"
+# pyright: reportOverlappingOverload=false
+# Of values that may be null: the overload for those that cannot be is the narrower one, and comes first.
+
 """`func`, `case`, `literal` and `distinct`: values that the server computes.
 
 Users write them in `select()`, `where()`, `order_by()`, `group_by()` and `having()`.  `docs/operators.md` lists what
@@ -307,12 +311,13 @@ def case(*whens: tuple[Criterion, object], else_: object = None) -> Computed[Any
     if not whens:
         raise ArgumentError("case() takes at least one pair of a condition and a value")
     branches: list[tuple[QueryExpression, object]] = []
-    for when in cast("Iterable[object]", whens):
-        pair = cast("tuple[object, ...]", when)
-        if not isinstance(when, tuple) or len(pair) != 2 or not isinstance(pair[0], QueryExpression):
+    for when in cast("Iterable[Any]", whens):  # of whatever a caller without a type checker gives
+        if not isinstance(when, tuple) or len(pair := cast("tuple[object, ...]", when)) != 2:
             raise ArgumentTypeError(
-                f"case() takes pairs of a condition and a value, (User.age > 18, 'adult') say, got {shown(when)}"
+                f"case() takes pairs, (User.age > 18, 'adult') say, got {shown(cast('object', when))}"
             )
+        if not isinstance(pair[0], QueryExpression):
+            raise ArgumentTypeError(f"case() takes conditions such as User.age > 18, got {shown(pair[0])}")
         branches.append((pair[0], pair[1]))
     return Case(tuple(branches), else_)
 

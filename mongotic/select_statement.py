@@ -6,28 +6,39 @@ Each clause is checked when it is written, so that a mistake is reported in its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
 from odmantic import Model
 from odmantic.query import QueryExpression
 from typing_extensions import Self, TypedDict, Unpack
 
-from mongotic_adapters import calculation, compiler, distinct, stages, unsupported
+from mongotic_adapters import calculation, commands, compiler, distinct, keyset, shell, unsupported
 from mongotic_adapters.calculation import Calculation
 from mongotic_adapters.computed import Computed, Key, Ordering
-from mongotic_adapters.encoding import Document
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.options import USUAL_QUERY, QueryOptions, changed_query
 from mongotic_adapters.projection import Projection
 from mongotic_adapters.shown import shown
+from mongotic_adapters.stages import pipeline as calculated
 
 from .clauses import Filtered
 from .exceptions import ArgumentError, ArgumentTypeError, UnsupportedError
 from .expressions import Criterion
 
+if TYPE_CHECKING:
+    from mongotic_adapters.transactions import Collation, ReadConcern, ReadPreference
+
 R = TypeVar("R")
+
+
+class ColumnDescription(TypedDict):
+    """One column of a query; see `Select.column_descriptions`."""
+
+    name: str
+    type: object
+    entity: type[Model]
 
 
 class QueryOption(TypedDict, total=False):
@@ -36,6 +47,13 @@ class QueryOption(TypedDict, total=False):
     populate_existing: bool
     identity_map: bool
     detached: bool
+    hint: str | Sequence[tuple[str, int]] | None
+    collation: Collation | Mapping[str, object] | None
+    comment: object
+    max_time_ms: int | None
+    allow_disk_use: bool | None
+    read_concern: ReadConcern | None
+    read_preference: ReadPreference | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,7 +108,7 @@ class Select(Filtered, Generic[R]):
             ArgumentError: the number is negative.
             ArgumentTypeError: it is no whole number.
         """
-        return self._with(replace(self.command, limit=None if documents is None else _amount("limit", documents)))
+        return self._with(replace(self.command, limit=None if documents is None else amount("limit", documents)))
 
     def offset(self, documents: int | None) -> Self:
         """Pass over that many documents; None passes over none.
@@ -99,7 +117,7 @@ class Select(Filtered, Generic[R]):
             ArgumentError: the number is negative.
             ArgumentTypeError: it is no whole number.
         """
-        return self._with(replace(self.command, skip=0 if documents is None else _amount("offset", documents)))
+        return self._with(replace(self.command, skip=0 if documents is None else amount("offset", documents)))
 
     def distinct(self) -> Self:
         """Give each distinct row of the selected columns once; `count` counts these.
@@ -168,7 +186,7 @@ class Select(Filtered, Generic[R]):
         Raises:
             UnsupportedError: always; it says what to write instead.
         """
-        raise unsupported.join(self.command.mapping.name, getattr(target, "__name__", "the other model"))
+        raise unsupported.join(self.command.mapping.name, getattr(cast("Any", target), "__name__", "the other model"))
 
     outerjoin = join
 
@@ -209,7 +227,7 @@ class Select(Filtered, Generic[R]):
             ArgumentError: the number is not positive.
             ArgumentTypeError: it is no whole number.
         """
-        return replace(self, batch=_amount("yield_per", documents, least=1))
+        return replace(self, batch=amount("yield_per", documents, least=1))
 
     def execution_options(self, **options: Unpack[QueryOption]) -> Self:
         """Say how the query is to be carried out.
@@ -218,24 +236,99 @@ class Select(Filtered, Generic[R]):
             populate_existing: instances the session holds take every value read; unwritten changes of them are lost.
             identity_map: an iteration after `yield_per` gives the session's own instances, as it does without.
             detached: the instances are copies of their own, held by no session; added to one, they are updated.
+            hint: the index to use: its name, or its keys.
+            collation: the rules of a language for comparing text: `pymongo.collation.Collation("de", strength=2)`.
+            comment: shown by the server's profiler and logs.
+            max_time_ms: after how many milliseconds the server gives up.
+            allow_disk_use: whether the server may sort and group on disk.
+            read_concern: how settled the documents must be: `pymongo.read_concern.ReadConcern("majority")`.
+            read_preference: which members are read from: `pymongo.ReadPreference.SECONDARY`.
 
         Returns:
-            A new statement; the command it becomes is the same.
+            A new statement; the last seven go along with its command.
 
         Raises:
             ArgumentError: there is no option of that name.
             ArgumentTypeError: its value has the wrong type.
         """
-        return replace(self, options=changed_query(self.options, options))
+        chosen, sent = changed_query(self.options, self.command.options, options)
+        return replace(self, options=chosen, command=replace(self.command, options=sent))
 
-    def _stages(self) -> list[Document]:
-        return stages.pipeline(cast("Calculation", self.calculation), self.command, once=self.once)
+    def with_hint(self, index: str | Sequence[tuple[str, int]]) -> Self:
+        """Let the server use an index: its name, or its keys; the same as `execution_options(hint=...)`."""
+        return self.execution_options(hint=index)
+
+    def after(self, last: object) -> Self:
+        """Give what comes after a row in the order of the query: the next page.
+
+        The primary key is added to the order, so that nothing is missed where other values are the same.  Unlike an
+        `offset`, it costs the same on every page, and an index on the order serves it.
+
+        Arguments:
+            last: the last instance of the page before, or a row of it that has every column of the order; None for the
+                first page, which must be in the same order.
+
+        Returns:
+            A new statement, with a range in the filter of its `find` command.
+
+        Raises:
+            ArgumentTypeError: it is neither.
+            ArgumentError: the row lacks a column of the order, or the query is one for distinct rows.
+        """
+        if self.once or self.calculation is not None:
+            raise ArgumentError(
+                "after() takes the order of documents, and distinct(), groups and computed columns give rows; use "
+                "offset()"
+            )
+        order = keyset.with_key(self.command.sort)
+        if last is None:
+            return self._with(replace(self.command, sort=order))
+        condition = keyset.after(order, keyset.values_of(last, self.command.mapping, order))
+        found = compiler.conjunction(self.command.filter, condition)
+        return self._with(replace(self.command, filter=found, sort=order))
+
+    @property
+    def column_descriptions(self) -> list[ColumnDescription]:
+        """What the rows of the query hold: name, type and model of each column, as in SQLAlchemy."""
+        model = self.command.mapping.document_model
+        if self.calculation is not None:
+            pairs = zip(self.calculation.names, self.calculation.columns, strict=True)
+            return [{"name": name, "type": column.annotation, "entity": model} for name, column in pairs]
+        if self.projection is None:
+            return [{"name": self.command.mapping.name, "type": model, "entity": model}]
+        readers = zip(self.projection.names, self.projection.readers, strict=True)
+        return [{"name": name, "type": reader.annotation, "entity": model} for name, reader in readers]
+
+    def pipeline(self, *stages: Mapping[str, object]) -> list[dict[str, object]]:
+        """Return the query as the stages of an `aggregate` command, to go on from with stages of your own:
+        `session.aggregate(User, select(User).where(User.age > 18).pipeline({"$count": "adults"}))`.
+
+        Arguments:
+            *stages: what follows, as MongoDB takes it.
+        """
+        own = [dict(stage) for stage in stages]
+        if self.calculation is not None:
+            return [*calculated(self.calculation, self.command, once=self.once), *own]
+        if self.projection is not None and self.once:
+            return [*distinct.pipeline(self.command, self.projection), *own]
+        keys = None if self.projection is None else self.projection.keys
+        return [*commands.stages(replace(self.command, projection=keys)), *own]
+
+    def __str__(self) -> str:
+        """The command as MongoDB's shell writes it."""
+        if self.calculation is not None:
+            return shell.aggregate(self.command.mapping.collection, self.pipeline())
+        if self.projection is None:
+            return shell.find(self.command)
+        if self.once:
+            return shell.aggregate(self.command.mapping.collection, distinct.pipeline(self.command, self.projection))
+        return shell.find(replace(self.command, projection=self.projection.keys))
 
     def __repr__(self) -> str:
         read = self.command
         name = read.mapping.name
         if self.calculation is not None:
-            return f"select({', '.join(self.calculation.names)}) of {name}: {shown(self._stages())}"
+            return f"select({', '.join(self.calculation.names)}) of {name}"
         columns = (
             [name] if self.projection is None else [f"{name}.{reader.dotted}" for reader in self.projection.readers]
         )
@@ -249,7 +342,13 @@ class Select(Filtered, Generic[R]):
         return ".".join(clauses)
 
 
-def _amount(method: str, documents: object, *, least: int = 0) -> int:
+def amount(method: str, documents: object, *, least: int = 0) -> int:
+    """Return a number of documents that *method* was given.
+
+    Raises:
+        ArgumentError: it is less than *least*.
+        ArgumentTypeError: it is no whole number.
+    """
     if isinstance(documents, bool) or not isinstance(documents, int):
         raise ArgumentTypeError(f"{method}() takes a number of documents, got {shown(documents)}")
     if documents < least:

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
 from odmantic import Model
 from odmantic.session import SyncSession, SyncTransaction
@@ -21,14 +21,17 @@ from mongotic_adapters.blocking import BlockingPort, SyncBind
 from mongotic_adapters.bookkeeping import Bookkeeping
 from mongotic_adapters.events import Dispatch
 from mongotic_adapters.flows import driving, executing, flushing, reading, transacting
+from mongotic_adapters.flows.pipelines import Change
 from mongotic_adapters.loading import expect_model
+from mongotic_adapters.logged_port import logged
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.port import Port
+from mongotic_adapters.rows import Row
 from mongotic_adapters.shown import shown
 from mongotic_adapters.transactions import TransactionOptions, expect_options
 
 from . import result
-from .asking import row_query, scalar_query
+from .asking import Explained, explain, pipeline_query, row_query, scalar_query, streamed, watch_query
 from .exceptions import (
     ArgumentTypeError,
     FlushError,
@@ -41,6 +44,7 @@ from .result import Result, ScalarResult, SelectResult
 from .select_statement import Select
 from .settings import SessionOptions, Settings, settings
 from .statements import Delete, Insert, Update, delete
+from .streaming import Stream
 from .transaction import Block, SessionTransaction
 
 M = TypeVar("M", bound=Model)
@@ -59,7 +63,7 @@ class SessionBase:
     """The half of a session that needs no input or output."""
 
     def __init__(self, port: Port, settings: Settings, *, awaits: bool) -> None:
-        self._port = port
+        self._port = logged(port, settings.echo)
         self._settings = settings
         self._books = Bookkeeping(port.codec, settings.cache_size)
         self._books.session = weakref.ref(self)
@@ -472,6 +476,93 @@ class Session(SessionBase):
         """
         flow = reading.get_one(self._port, self._books, mapping_of(model), key, populate_existing=populate_existing)
         return cast("M", self.run(flow))
+
+    # -- streams, pipelines, plans -------------------------------------------------------------------------------
+
+    def stream_scalars(self, statement: Select[tuple[T]]) -> Stream[T]:
+        """Walk the instances a query gives, or the values of its column, in constant memory.
+
+        The instances are copies of their own, held by no session, unless the statement has
+        `execution_options(identity_map=True)`; `yield_per` says how many documents are fetched at a time.
+
+        Raises:
+            ArgumentTypeError: it is no query, or one for several columns.
+        """
+        with self._operation("stream_scalars"):
+            return Stream(self.guarded(scalar_query(self._port, self._books, streamed(statement)).stream()))
+
+    def stream(self, statement: Select[tuple[Unpack[Ts]]]) -> Stream[Row[Unpack[Ts]]]:
+        """Walk the rows a query gives, in constant memory; see `stream_scalars`."""
+        with self._operation("stream"):
+            return Stream(self.guarded(row_query(self._port, self._books, streamed(statement)).stream()))
+
+    @overload
+    def aggregate(
+        self, model: type[M], pipeline: Sequence[Mapping[str, object]], *, hydrate: Literal[True]
+    ) -> ScalarResult[M]: ...
+    @overload
+    def aggregate(
+        self, model: type[Model], pipeline: Sequence[Mapping[str, object]], *, hydrate: Literal[False] = False
+    ) -> ScalarResult[dict[str, Any]]: ...
+    def aggregate(
+        self, model: type[Model], pipeline: Sequence[Mapping[str, object]], *, hydrate: bool = False
+    ) -> ScalarResult[Any]:
+        """Return what a pipeline of yours makes of a model's documents; nothing is sent until the result is asked.
+
+        Arguments:
+            model: the model whose collection it begins with.
+            pipeline: its stages, as MongoDB takes them; `Select.pipeline` gives those of a query.
+            hydrate: the documents that come out are those of the model, and become the session's instances.
+
+        Returns:
+            A result of dicts, or of instances; it becomes one `aggregate` command.
+
+        Raises:
+            ArgumentTypeError: it is no model class, or no list of stages.
+        """
+        with self._operation("aggregate"):
+            return ScalarResult(self, pipeline_query(self._port, self._books, model, pipeline, hydrate=hydrate))
+
+    def explain(self, statement: Explained, verbosity: str = "queryPlanner") -> dict[str, Any]:
+        """Return how the server would carry out a statement: an `explain` command.
+
+        Arguments:
+            statement: made by `select`, `update` or `delete`.
+            verbosity: `"queryPlanner"`, `"executionStats"` or `"allPlansExecution"`; the last two carry it out, without
+                writing.
+
+        Raises:
+            ArgumentTypeError: it is no such statement.
+            OperationalError: the driver or the server failed.
+        """
+        return self._do(explain(self._port, statement, verbosity))
+
+    def watch(
+        self,
+        model: type[M],
+        pipeline: Sequence[Mapping[str, object]] = (),
+        *,
+        full_document: str | None = None,
+        resume_after: Mapping[str, object] | None = None,
+    ) -> Stream[Change]:
+        """Walk the changes that anybody makes to a model's documents from now on: a change stream.
+
+        Arguments:
+            model: the model.
+            pipeline: stages that pick and shape the events.
+            full_document: `"updateLookup"` brings the document with an update, too.
+            resume_after: the `resume_token` of the change to go on after.
+
+        Returns:
+            A stream without end; each `Change` has the operation, the key, and the document as an instance of its own.
+
+        Raises:
+            ArgumentTypeError: it is no model class, or no list of stages.
+            OperationalError: the deployment has no change streams, because it is no replica set, say.
+        """
+        with self._operation("watch"):
+            events = watch_query(self._port, model, pipeline, full_document, resume_after)
+            return Stream(self.guarded(events))
 
     # -- writes --------------------------------------------------------------------------------------------------
 

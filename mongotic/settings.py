@@ -11,6 +11,7 @@ from typing import Any, cast, get_args
 
 from mongotic_adapters.binding import BindOptions
 from mongotic_adapters.flows.transacting import Atomic
+from mongotic_adapters.logged_port import Echo
 from mongotic_adapters.overrides import Writes
 from mongotic_adapters.transactions import TransactionOptions, expect_options
 
@@ -38,6 +39,9 @@ class SessionOptions(TransactionOptions, total=False):
     """Whether queries are preceded by a `flush`; None: inside transactions."""
     causal_consistency: bool
     """Whether every read sees what the session wrote before, wherever it is sent."""
+    echo: Echo
+    """Whether each command is logged with its time and the number of its documents, by the logger `mongotic.engine`:
+    True without values, `"values"` with them. A logger that shows INFO is served in any case."""
     writes: Writes
     """Whether instances are written by bulk writes, or one by one by the engine's own `save` and `delete`: `"auto"`
     does so where the engine's class overrides them."""
@@ -55,6 +59,7 @@ class Settings:
     atomic: Atomic = "auto"
     autoflush: bool | None = None
     causal_consistency: bool = False
+    echo: Echo = False
     writes: Writes = "auto"
     transaction: TransactionOptions = field(default_factory=lambda: TransactionOptions())
 
@@ -96,6 +101,9 @@ def settings(where: str, options: SessionOptions) -> Settings:
     atomic = given.get("atomic", "auto")
     if atomic != "auto" and not isinstance(atomic, bool):
         raise ArgumentError(f'{where}(atomic=...) takes "auto", True or False, got {atomic!r}')
+    echo = given.get("echo", False)
+    if echo != "values" and not isinstance(echo, bool):
+        raise ArgumentError(f'{where}(echo=...) takes True, False or "values", got {echo!r}')
     writes = given.get("writes", "auto")
     if writes not in get_args(Writes):
         raise ArgumentError(f'{where}(writes=...) takes "auto", "bulk" or "engine", got {writes!r}')

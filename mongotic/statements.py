@@ -14,7 +14,7 @@ from typing import Generic, TypeVar, cast
 from odmantic import Model
 from typing_extensions import Self, TypedDict, Unpack
 
-from mongotic_adapters import compiler
+from mongotic_adapters import compiler, shell
 from mongotic_adapters.commands import Read
 from mongotic_adapters.encoding import Document
 from mongotic_adapters.flows.executing import NewDocument
@@ -79,6 +79,11 @@ class Insert(Generic[M]):
             raise ArgumentTypeError(f"{where}: {shown(fields)} makes no {mapping.name}: {error}") from error
         return NewDocument(instance, fresh_key=mapping.primary not in fields)
 
+    def __str__(self) -> str:
+        """The command as MongoDB's shell writes it."""
+        documents = [document.document for document in self.documents[:100]]
+        return shell.call(self.mapping.collection, "insertMany", documents)
+
     def __repr__(self) -> str:
         return f"insert({self.mapping.name}).values(<{len(self.documents)} rows>)"
 
@@ -139,6 +144,10 @@ class Update(Synchronized, Generic[M]):
             raise ArgumentError(f"update({self.command.mapping.name}).values() has nothing to set")
         return replace(self, assigned={**self.assigned, **compiler.assignments(self.command.mapping, every)})
 
+    def __str__(self) -> str:
+        """The command as MongoDB's shell writes it."""
+        return shell.call(self.command.mapping.collection, "updateMany", self.command.filter, {"$set": self.assigned})
+
     def __repr__(self) -> str:
         return f"update({self.command.mapping.name}).where({shown(self.command.filter)}).values({shown(self.assigned)})"
 
@@ -146,6 +155,10 @@ class Update(Synchronized, Generic[M]):
 @dataclass(frozen=True, eq=False, repr=False)
 class Delete(Synchronized, Generic[M]):
     """Removes every document that fits, beside the unit of work.  Made by `delete`."""
+
+    def __str__(self) -> str:
+        """The command as MongoDB's shell writes it."""
+        return shell.call(self.command.mapping.collection, "deleteMany", self.command.filter)
 
     def __repr__(self) -> str:
         return f"delete({self.command.mapping.name}).where({shown(self.command.filter)})"

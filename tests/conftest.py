@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -29,6 +29,7 @@ from mongotic.asyncio import AIOEngine as PyMongoEngine
 from mongotic.asyncio import AsyncSession, async_sessionmaker
 from mongotic.asyncio.session import Done
 from mongotic.result import ScalarResult, SelectResult
+from mongotic.streaming import Stream
 from mongotic.testing import EmbeddedMongo
 from mongotic.transaction import SessionTransaction
 
@@ -166,6 +167,28 @@ class AwaitedResult:
             yield item
 
 
+class AwaitedStream:
+    """A blocking stream that is walked and closed as an awaiting one."""
+
+    def __init__(self, inner: Stream[Any]) -> None:
+        self._inner = inner
+
+    async def __aiter__(self) -> AsyncIterator[object]:
+        for item in self._inner:
+            yield item
+
+    def __await__(self) -> Generator[None, None, Self]:
+        return self
+        yield
+
+    async def partitions(self, size: int) -> AsyncIterator[list[object]]:
+        for part in self._inner.partitions(size):
+            yield part
+
+    async def close(self) -> None:
+        self._inner.close()
+
+
 class AwaitedBlock:
     """A blocking transaction whose methods are awaited."""
 
@@ -189,7 +212,10 @@ class AwaitedBlock:
 class AwaitedSession:
     """A blocking session whose methods are awaited where those of `AsyncSession` are."""
 
-    AWAITED = frozenset({"clear_collection", "close", "commit", "flush", "get", "get_one", "refresh", "scalar"})
+    AWAITED = frozenset(
+        {"clear_collection", "close", "commit", "explain", "flush", "get", "get_one", "refresh", "scalar"}
+    )
+    STREAMS = frozenset({"stream", "stream_scalars", "watch"})
     AT_ONCE = frozenset({"delete", "rollback"})  # these act when called, and may be awaited
 
     def __init__(self, inner: Session) -> None:
@@ -199,6 +225,8 @@ class AwaitedSession:
         attribute = getattr(self._inner, name)
         if name in self.AWAITED:
             return awaited(attribute)
+        if name in self.STREAMS:
+            return streamed(attribute)
         return done_at_once(attribute) if name in self.AT_ONCE else attribute
 
     def __contains__(self, instance: object) -> bool:
@@ -209,6 +237,9 @@ class AwaitedSession:
 
     def begin(self, **options: Any) -> AwaitedBlock:
         return AwaitedBlock(self._inner.begin(**options))
+
+    def aggregate(self, *arguments: Any, **options: Any) -> AwaitedResult:
+        return AwaitedResult(self._inner.aggregate(*arguments, **options))
 
     def scalars(self, statement: Any) -> AwaitedResult:  # of every kind of query
         return AwaitedResult(self._inner.scalars(statement))
@@ -230,6 +261,13 @@ class AwaitedSession:
 async def maybe_awaited(call: Any) -> Any:  # of engines and drivers of either kind
     """Return what a call gives, awaited if it is to be."""
     return await call if inspect.isawaitable(call) else call
+
+
+def streamed(method: Callable[..., Stream[Any]]) -> Callable[..., AwaitedStream]:
+    def call(*arguments: object, **options: object) -> AwaitedStream:
+        return AwaitedStream(method(*arguments, **options))
+
+    return call
 
 
 def awaited(method: Callable[..., object]) -> Callable[..., object]:

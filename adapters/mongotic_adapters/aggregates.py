@@ -137,4 +137,5 @@ def _is_null(value: object) -> Document:
 def nothing(accumulator: Document) -> object:
     """Return what an accumulator gives for no document."""
     operator = next(iter(accumulator))
-    return {"$sum": 0, "$push": [], "$addToSet": []}.get(operator)
+    empty: Document = {"$sum": 0, "$push": [], "$addToSet": []}
+    return empty.get(operator)

@@ -21,8 +21,9 @@ from pymongo import AsyncMongoClient
 from typing_extensions import Self
 
 from . import driver_calls
+from . import odmantic_internals as odm
 from .binding import BindOptions, bind_client, bind_engine, refused
-from .commands import Batch, Read, WriteReport
+from .commands import USUAL, Batch, Read, SendOptions, WriteReport
 from .driver_errors import decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
@@ -135,11 +136,33 @@ class AwaitingPort(Transacting):
         cursor = partial(driver_calls.find_documents, collection, read, session, size)
         return _listed(f"find on {read.mapping.collection!r}", cursor, size)
 
-    def aggregate(self, mapping: Mapping, pipeline: list[Document], size: int) -> AsyncGenerator[list[Document], None]:
+    def aggregate(
+        self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
+    ) -> AsyncGenerator[list[Document], None]:
         expect_no_find(self.binding.overrides(mapping), mapping)
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
-        cursor = partial(driver_calls.aggregate, collection, pipeline, session, size)
+        cursor = partial(driver_calls.aggregate, collection, pipeline, session, size, options)
         return _listed(f"aggregate on {mapping.collection!r}", cursor, size)
+
+    async def explain(self, mapping: Mapping, command: Document, verbosity: str) -> Document:
+        database = odm.database(self.binding.engine(mapping))
+        with translated(f"explain on {mapping.collection!r}"):
+            return cast("Document", await database.command("explain", command, verbosity=verbosity))
+
+    async def watch(
+        self, mapping: Mapping, pipeline: list[Document], options: dict[str, object]
+    ) -> AsyncGenerator[Document, None]:
+        action = f"watch on {mapping.collection!r}"
+        with translated(action):
+            opening = cast("Any", self.binding.collection(mapping)).watch(pipeline, **options)
+            stream = await opening if inspect.isawaitable(opening) else opening
+        try:
+            while True:
+                with translated(action):
+                    event = await anext(stream)
+                yield cast("Document", event)
+        finally:
+            await stream.close()
 
     async def count(self, read: Read) -> int:
         custom = self.binding.overrides(read.mapping)

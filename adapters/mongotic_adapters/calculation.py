@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from . import compiler
 from .columns import Expression, column_of
-from .computed import Computed, Key, Ordering, aggregates_in, parts_of
+from .computed import Key, Ordering, aggregates_in, is_computed, parts_of
 from .encoding import Document
 from .errors import ArgumentError, ArgumentTypeError, DocumentError
 from .mapping import Mapping
@@ -68,7 +68,7 @@ class Calculation:
     def _ordered(self, clause: object) -> list[Order]:
         if isinstance(clause, Ordering):
             return [(clause.node, clause.direction)]
-        if isinstance(clause, (str, Computed)):
+        if isinstance(clause, str) or is_computed(clause):
             return [(self._resolved(clause, "order_by()"), 1)]
         pairs = compiler.ordering(self.mapping, clause)
         if isinstance(clause, FieldProxy):
@@ -80,7 +80,7 @@ class Calculation:
         if not isinstance(clause, str):
             if isinstance(clause, FieldProxy):
                 compiler.expression(self.mapping, clause)  # refuses another model's
-            elif not isinstance(clause, Computed):
+            elif not is_computed(clause):
                 raise ArgumentTypeError(
                     f"{where} takes columns, computed values and names of labels, got {shown(clause)}"
                 )

@@ -32,6 +32,7 @@ class ColumnReader:
     Attributes:
         mapping: the model.
         key: the dotted path in the document.
+        annotation: the type of its values, as it is declared.
         dotted: the dotted path in Python.
         path: the same, step by step.
 
@@ -41,6 +42,7 @@ class ColumnReader:
     def __init__(self, column: Column[Any]) -> None:
         self.mapping: Mapping = column.mapping_
         self.key: str = column.key_
+        self.annotation: object = column.type_
         self.path: Path = path_of(column)
         self.dotted = dotted(self.path)
         last = self.path[-1]

@@ -16,7 +16,7 @@ from odmantic import Model, ObjectId
 from pydantic import BaseModel
 
 from . import odmantic_internals as odm
-from .computed import Computed, Selectable, compared
+from .computed import Selectable, compared, is_computed
 from .conditions import Expression, combined
 from .encoding import encode_operand
 from .errors import ArgumentError, ArgumentTypeError
@@ -264,7 +264,7 @@ def plain_model(annotation: object) -> type[BaseModel] | None:
 
 
 def _compared(column: Column[Any], operator: str, other: object) -> Expression:
-    if isinstance(other, Computed):
+    if is_computed(other):
         return compared(operator, column, other)
     if isinstance(other, odm.FieldProxy):
         right = column_of(other)

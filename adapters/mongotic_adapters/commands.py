@@ -17,6 +17,32 @@ def _no_condition() -> Document:
 
 
 @dataclass(frozen=True, slots=True)
+class SendOptions:
+    """How a command is to be carried out; None leaves each to the client and the server.
+
+    Attributes:
+        hint: the index to use: its name, or its keys.
+        collation: the rules of a language for comparing text.
+        comment: shown by the server's profiler and logs.
+        max_time_ms: after how many milliseconds the server gives up.
+        allow_disk_use: whether the server may sort and group on disk.
+        read_concern: how settled the documents must be.
+        read_preference: which members are read from.
+    """
+
+    hint: object = None
+    collation: object = None
+    comment: object = None
+    max_time_ms: int | None = None
+    allow_disk_use: bool | None = None
+    read_concern: object = None
+    read_preference: object = None
+
+
+USUAL = SendOptions()
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """A `find` command.
 
@@ -27,6 +53,7 @@ class Read:
         skip: documents to pass over.
         limit: documents to give at most; None for all.
         projection: the keys wanted; None for whole documents.
+        options: how the command is to be carried out.
     """
 
     mapping: Mapping
@@ -35,11 +62,26 @@ class Read:
     skip: int = 0
     limit: int | None = None
     projection: Document | None = None
+    options: SendOptions = USUAL
 
     @property
     def fits_one_batch(self) -> bool:
         """Tell whether all that is wanted fits into the server's first answer, whatever its size: one document."""
         return self.limit == 1
+
+
+def stages(read: Read) -> list[Document]:
+    """Return a `find` command as the stages of an `aggregate` command."""
+    found: list[Document] = [{"$match": read.filter}] if read.filter else []
+    if read.sort:
+        found.append({"$sort": dict(read.sort)})
+    if read.skip:
+        found.append({"$skip": read.skip})
+    if read.limit is not None:
+        found.append({"$limit": read.limit})
+    if read.projection is not None:
+        found.append({"$project": read.projection})
+    return found
 
 
 @dataclass(frozen=True, slots=True)

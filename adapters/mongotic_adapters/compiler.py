@@ -10,7 +10,7 @@ from typing import cast
 
 from . import odmantic_internals as odm
 from .columns import Expression, column_of
-from .computed import Computed, rendered
+from .computed import is_computed, rendered
 from .encoding import Document, encode_field, encode_operand, is_document
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Mapping
@@ -190,8 +190,8 @@ def _flattened(operator: str, parts: list[object]) -> list[object]:
 
 def _operand(mapping: Mapping, key: str, operand: object) -> object:
     """Return an operand encoded; a dict holds operators, each with an operand of its own."""
-    if isinstance(operand, Computed) and key == "$expr":
-        return expression(mapping, cast("Computed[object]", operand))
+    if is_computed(operand) and key == "$expr":
+        return expression(mapping, operand)
     if isinstance(operand, odm.FieldProxy):
         raise ArgumentError(
             f"where(): {key!r} is compared with the field {+operand!r}; ODMantic's operators compare with values only. "

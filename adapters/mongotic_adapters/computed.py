@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from enum import Enum
 from functools import partial
-from typing import NoReturn, Protocol, TypeAlias, TypeVar, cast
+from typing import NoReturn, Protocol, TypeAlias, TypeGuard, TypeVar, cast
 
 from odmantic.query import QueryExpression
 
@@ -78,10 +78,9 @@ def rendered(value: object, scope: Scope) -> object:
     Raises:
         ArgumentError: a constant cannot be encoded, or the operand has no place in the scope.
     """
-    if isinstance(value, Computed):
-        node = cast("Computed[object]", value)
-        known = scope.known(node)
-        return node.render_(scope) if known is None else known
+    if is_computed(value):
+        known = scope.known(value)
+        return value.render_(scope) if known is None else known
     if isinstance(value, FieldProxy):
         return scope.column(value)
     if isinstance(value, QueryExpression):
@@ -91,8 +90,8 @@ def rendered(value: object, scope: Scope) -> object:
 
 def kind_of(value: object, scope: Scope) -> Kind:
     """Return what is known of an operand."""
-    if isinstance(value, Computed):
-        return cast("Computed[object]", value).kind_(scope)
+    if is_computed(value):
+        return value.kind_(scope)
     if isinstance(value, FieldProxy):
         return scope.kind(value)
     if isinstance(value, str):
@@ -241,6 +240,11 @@ class Computed(Selectable[T_co], StatementPart):
 
 
 AnyComputed: TypeAlias = Computed[object]
+
+
+def is_computed(value: object) -> TypeGuard[AnyComputed]:
+    """Tell whether a value is computed by the server; `isinstance` would tell type checkers less."""
+    return isinstance(value, Computed)
 
 
 # -- the nodes ----------------------------------------------------------------------------------------------------
@@ -502,8 +506,8 @@ def aggregates_in(value: object) -> Iterator[Aggregate[object]]:
 
 def parts_of(value: object) -> Iterable[object]:
     """Return what a computed value or a condition is made of."""
-    if isinstance(value, Computed):
-        return cast("Computed[object]", value).operands_
+    if is_computed(value):
+        return value.operands_
     if isinstance(value, QueryExpression):
         return list(cast("Document", value).values())
     return cast("list[object]", value) if isinstance(value, list) else ()

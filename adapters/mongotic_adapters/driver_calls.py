@@ -19,7 +19,7 @@ from pymongo.results import (
     UpdateResult,
 )
 
-from .commands import Batch, Insert, Operation, Read, Replace, Update, Upsert, WriteReport
+from .commands import USUAL, Batch, Insert, Operation, Read, Replace, SendOptions, Update, Upsert, WriteReport
 from .encoding import Document
 
 Request = InsertOne[RawBSONDocument] | UpdateOne | ReplaceOne[RawBSONDocument] | DeleteOne
@@ -43,7 +43,13 @@ class Collection(Protocol):
         **options: object,
     ) -> object: ...
     def aggregate(self, pipeline: list[Document], *, session: object, **options: object) -> object: ...
-    def with_options(self, codec_options: CodecOptions[RawBSONDocument]) -> Collection: ...
+    def with_options(
+        self,
+        codec_options: CodecOptions[RawBSONDocument] | None = None,
+        *,
+        read_concern: object = None,
+        read_preference: object = None,
+    ) -> Collection: ...
     def count_documents(self, filter: Document, *, session: object, **options: object) -> object: ...  # noqa: A002
     def insert_one(self, document: RawBSONDocument, *, session: object) -> object: ...
     def insert_many(self, documents: list[RawBSONDocument], *, session: object) -> object: ...
@@ -72,6 +78,7 @@ class Collection(Protocol):
 def find(collection: Collection, read: Read, session: object, batch_size: int = 0) -> object:
     """Open a cursor whose items `records.split` understands."""
     options = _find_options(read, session, batch_size)
+    collection = reading(collection, read.options)
     try:
         return collection.find_raw_batches(read.filter, read.projection, **options)
     except InvalidOperation:  # the client encrypts fields; it decrypts document by document
@@ -87,7 +94,24 @@ def _find_options(read: Read, session: object, batch_size: int) -> dict[str, obj
         "sort": list(read.sort) or None,
         "batch_size": batch_size,
         "session": session,
+        **_sent_along(read.options, {"max_time_ms": "max_time_ms", "allow_disk_use": "allow_disk_use"}),
     }
+
+
+def reading(collection: Collection, options: SendOptions) -> Collection:
+    """Return the collection as it is to be read from."""
+    if options.read_concern is None and options.read_preference is None:
+        return collection
+    return collection.with_options(read_concern=options.read_concern, read_preference=options.read_preference)
+
+
+def _sent_along(options: SendOptions, names: dict[str, str]) -> dict[str, object]:
+    """Return what goes along with a command; some is called differently from method to method."""
+    if options is USUAL:
+        return {}
+    names = {"hint": "hint", "collation": "collation", "comment": "comment", **names}
+    given = {sent: getattr(options, name) for name, sent in names.items()}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def find_documents(collection: Collection, read: Read, session: object, batch_size: int = 0) -> object:
@@ -95,17 +119,25 @@ def find_documents(collection: Collection, read: Read, session: object, batch_si
 
     Where nobody needs their bytes this is faster: PyMongo puts a raw batch together from single documents.
     """
-    return collection.find(read.filter, read.projection, **_find_options(read, session, batch_size))
+    options = _find_options(read, session, batch_size)
+    return reading(collection, read.options).find(read.filter, read.projection, **options)
 
 
-def aggregate(collection: Collection, pipeline: list[Document], session: object, batch_size: int = 0) -> object:
+def aggregate(
+    collection: Collection,
+    pipeline: list[Document],
+    session: object,
+    batch_size: int = 0,
+    sent: SendOptions = USUAL,
+) -> object:
     """Run a pipeline.  PyMongo's asyncio client gives an awaitable of the cursor, the others give the cursor.
 
     Not in raw batches, for which PyMongo asks twice: its first question is for an empty batch.
     """
     # An explicit batch size of 0 would ask for an empty first batch, too.
     options: dict[str, object] = {"batchSize": batch_size} if batch_size else {}
-    return collection.aggregate(pipeline, session=session, **options)
+    options |= _sent_along(sent, {"max_time_ms": "maxTimeMS", "allow_disk_use": "allowDiskUse"})
+    return reading(collection, sent).aggregate(pipeline, session=session, **options)
 
 
 def count(collection: Collection, read: Read, session: object) -> object:
@@ -115,7 +147,8 @@ def count(collection: Collection, read: Read, session: object) -> object:
         options["skip"] = read.skip
     if read.limit is not None:
         options["limit"] = read.limit
-    return collection.count_documents(read.filter, session=session, **options)
+    options |= _sent_along(read.options, {"max_time_ms": "maxTimeMS"})
+    return reading(collection, read.options).count_documents(read.filter, session=session, **options)
 
 
 def write(collection: Collection, batch: Batch, session: object) -> object:

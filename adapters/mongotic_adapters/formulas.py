@@ -29,7 +29,7 @@ def date_part(name: str, operator: str, date: object, timezone: object) -> Compu
 
 
 def date_trunc(
-    unit: str, date: object, bin_size: int, timezone: str | None, start_of_week: str
+    unit: str, date: object, bin_size: object, timezone: str | None, start_of_week: str
 ) -> Computed[Any]:  # of what its maker says
     """Return the beginning of the unit a date lies in."""
     if unit not in UNITS:
@@ -75,7 +75,7 @@ def length(operand: object) -> Computed[Any]:  # of what its maker says
     def build(operands: list[object]) -> object:
         value = operands[0]
         # The server looks at both branches: each must bear what is for the other.
-        sized = {"$size": {"$cond": [{"$isArray": [value]}, value, []]}}
+        sized: Document = {"$size": {"$cond": [{"$isArray": [value]}, value, []]}}
         counted = {"$strLenCP": value}
         return {"$cond": [{"$isArray": [value]}, sized, {"$cond": [_is_null(value), None, counted]}]}
 

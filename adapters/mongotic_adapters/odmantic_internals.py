@@ -52,6 +52,7 @@ __all__ = [
     "collection",
     "collection_name",
     "core_schema",
+    "database",
     "default_key",
     "dump_doc",
     "embedded_classes",
@@ -399,6 +400,11 @@ def overridden(engine: SyncEngine | AIOEngine) -> frozenset[str]:
 
 
 _OWN = ("odmantic", "mongotic_adapters")
+
+
+def database(engine: SyncEngine | AIOEngine) -> Any:  # of PyMongo or of Motor
+    """Return the database of *engine*."""
+    return cast("Any", engine).database
 
 
 def hashable_client(client: object) -> object:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
+from .commands import SendOptions
 from .errors import ArgumentError, ArgumentTypeError
 
 Synchronize: TypeAlias = Literal["expire", "fetch", False]
@@ -45,19 +46,55 @@ USUAL_QUERY = QueryOptions()
 USUAL_WRITE = WriteOptions()
 
 
-def changed_query(options: QueryOptions, given: Mapping[str, object]) -> QueryOptions:
-    """Return *options* with those in *given*.
+def changed_query(
+    options: QueryOptions, sent: SendOptions, given: Mapping[str, object]
+) -> tuple[QueryOptions, SendOptions]:
+    """Return *options* of a query, and those *sent* along with its command, with those in *given*.
 
     Raises:
-        ArgumentError: there is no option of that name.
-        ArgumentTypeError: its value is no bool.
+        ArgumentError: there is no option of that name, or its value is out of range.
+        ArgumentTypeError: its value has the wrong type.
     """
-    names = [field.name for field in fields(QueryOptions)]
+    mine = [field.name for field in fields(QueryOptions)]
+    servers = [field.name for field in fields(SendOptions)]
     for name, value in given.items():
-        _expect_option(name, names)
-        if not isinstance(value, bool):
+        _expect_option(name, [*mine, *servers])
+        if name in mine and not isinstance(value, bool):
             raise ArgumentTypeError(f"execution_options({name}=...) takes True or False, got {value!r}")
-    return replace(options, **given)  # type: ignore[arg-type]  # checked above
+        if name in servers and value is not None:
+            expect_sendable(name, value)
+    own = {name: value for name, value in given.items() if name in mine}
+    along = {name: value for name, value in given.items() if name in servers}
+    return (
+        replace(options, **own),  # type: ignore[arg-type]  # checked above
+        replace(sent, **along) if along else sent,  # type: ignore[arg-type]  # checked above
+    )
+
+
+def expect_sendable(name: str, value: object) -> None:
+    """Check what goes along with a command.
+
+    Raises:
+        ArgumentError: its value is out of range.
+        ArgumentTypeError: its value has the wrong type.
+    """
+    if name == "max_time_ms" and (isinstance(value, bool) or not isinstance(value, int)):
+        raise ArgumentTypeError(f"execution_options({name}=...) takes a number of milliseconds, got {value!r}")
+    if name == "max_time_ms" and isinstance(value, int) and value <= 0:
+        raise ArgumentError(f"execution_options({name}=...) takes a positive number of milliseconds, got {value!r}")
+    if name == "allow_disk_use" and not isinstance(value, bool):
+        raise ArgumentTypeError(f"execution_options({name}=...) takes True or False, got {value!r}")
+    if name == "hint" and not isinstance(value, (str, list, tuple)):
+        raise ArgumentTypeError(
+            f'execution_options({name}=...) takes the name of an index, or its keys as [("name", 1)], got {value!r}'
+        )
+    given = cast("object", value)  # type: ignore[redundant-cast]  # not to pyright
+    kind = type(given).__name__
+    wanted = {"read_concern": "ReadConcern", "collation": "Collation"}.get(name)
+    if wanted is not None and kind != wanted and not (name == "collation" and isinstance(value, Mapping)):
+        raise ArgumentTypeError(f"execution_options({name}=...) takes a pymongo {wanted}, got {value!r}")
+    if name == "read_preference" and not hasattr(given, "mongos_mode"):
+        raise ArgumentTypeError(f"execution_options({name}=...) takes one of pymongo.ReadPreference, got {value!r}")
 
 
 def changed_write(options: WriteOptions, given: Mapping[str, object]) -> WriteOptions:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from odmantic import Model
 
-from .commands import Batch, Read, WriteReport
+from .commands import USUAL, Batch, Read, SendOptions, WriteReport
 from .encoding import Document
 from .errors import UnboundExecutionError
 from .mapping import Mapping
@@ -152,8 +152,20 @@ class Port(Protocol):
         """Yield the same documents without their BSON, for rows, which need no snapshot."""
         ...
 
-    def aggregate(self, mapping: Mapping, pipeline: list[Document], size: int) -> AsyncGenerator[list[Document], None]:
+    def aggregate(
+        self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
+    ) -> AsyncGenerator[list[Document], None]:
         """Yield what *pipeline* makes of the model's documents, at most *size* at a time."""
+        ...
+
+    async def explain(self, mapping: Mapping, command: Document, verbosity: str) -> Document:
+        """Return how the server would carry out a command on the model's collection."""
+        ...
+
+    def watch(
+        self, mapping: Mapping, pipeline: list[Document], options: dict[str, object]
+    ) -> AsyncGenerator[Document, None]:
+        """Yield the change events of the model's collection; without end."""
         ...
 
     async def count(self, read: Read) -> int:

@@ -153,7 +153,8 @@ def _has_element(value: object, asked: Document) -> object:
 
 def _listed(value: object) -> object:
     """Return a value that is a list, and an empty one in the place of others: the server looks at every branch."""
-    return {"$cond": [{"$isArray": [value]}, value, []]}
+    empty: list[object] = []
+    return {"$cond": [{"$isArray": [value]}, value, empty]}
 
 
 def _whole(value: object) -> object:

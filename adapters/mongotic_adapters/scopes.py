@@ -12,7 +12,7 @@ from typing import Any, Union, cast, get_args, get_origin
 from odmantic.query import QueryExpression
 
 from .columns import Column, column_of
-from .computed import Aggregate, Computed, Kind, rendered
+from .computed import Aggregate, Computed, Kind, is_computed, rendered
 from .encoding import Document
 from .errors import ArgumentError
 from .mapping import Mapping
@@ -156,8 +156,8 @@ class GroupScope:
         for key, operand in cast("Document", criterion).items():
             if key in ("$and", "$or", "$nor"):
                 compiled[key] = [self.filter(part) for part in cast("list[object]", operand)]
-            elif isinstance(operand, Computed):
-                compiled[key] = rendered(cast("Computed[object]", operand), self)
+            elif is_computed(operand):
+                compiled[key] = rendered(operand, self)
             elif key.startswith("$"):
                 raise ArgumentError(f"having(): {key} asks documents; such conditions belong in where()")
             else:

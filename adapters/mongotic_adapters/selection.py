@@ -13,7 +13,7 @@ from bson import decimal128, int64
 
 from .column_reader import ColumnReader, missing_key
 from .columns import column_of
-from .computed import Aggregate, Computed, Label
+from .computed import Aggregate, Computed, Label, is_computed
 from .encoding import Document, is_document
 from .errors import ArgumentTypeError
 from .odmantic_internals import FieldProxy
@@ -37,16 +37,12 @@ class Selected:
     """
 
     def __init__(self, entity: object, position: int) -> None:
-        self.label: str | None = None
-        self.value = entity
-        while isinstance(self.value, Label):
-            label = cast("Label[object]", self.value)
-            self.label = self.label or label.name
-            self.value = label.inner
-        if not isinstance(self.value, (FieldProxy, Computed)):
+        self.label = cast("Label[object]", entity).name if isinstance(entity, Label) else None
+        self.value = unlabelled(entity)
+        if not isinstance(self.value, FieldProxy) and not is_computed(self.value):
             raise ArgumentTypeError(
-                f"select() takes columns and computed values, got {shown(self.value)}; a constant is written "
-                f"literal({shown(self.value)})"
+                f"select() takes columns and computed values, got {shown(self.value)}; a constant is "
+                f"written literal({shown(self.value)})"
             )
         self._position = position
         self.reader = ColumnReader(column_of(self.value)) if isinstance(self.value, FieldProxy) else None
@@ -62,6 +58,11 @@ class Selected:
         if self.label is not None:
             return self.label
         return cast("Computed[object]", self.value).name_ if self.reader is None else self.reader.path[-1].name
+
+    @property
+    def annotation(self) -> object:
+        """The annotation of the field; None for a computed value, whose type the server decides."""
+        return None if self.reader is None else self.reader.annotation
 
     @property
     def is_unnamed(self) -> bool:
@@ -82,15 +83,22 @@ class Selected:
         if self.reader is not None:
             return self.reader.computed(documents, self._position)
         values = [document.get(self.key) for document in documents]
-        source = self.value.source if isinstance(self.value, Aggregate) else None
-        while isinstance(source, Label):
-            source = cast("Label[object]", source).inner
-        if not isinstance(source, FieldProxy):
+        value = self.value
+        aggregate = cast("Aggregate[object]", value) if isinstance(value, Aggregate) else None
+        source = None if aggregate is None else unlabelled(aggregate.source)
+        if aggregate is None or not isinstance(source, FieldProxy):
             return list(map(plain, values))
         reader = ColumnReader(column_of(source))
-        if not cast("Aggregate[object]", self.value).many:
+        if not aggregate.many:
             return _read(reader, values)
-        return [_read(reader, cast("Values", value)) for value in values]
+        return [_read(reader, cast("Values", several)) for several in values]
+
+
+def unlabelled(value: object) -> object:
+    """Return a column or computed value without its label."""
+    while isinstance(value, Label):
+        value = cast("Label[object]", value).inner
+    return value
 
 
 def _read(reader: ColumnReader, values: Values) -> Values:

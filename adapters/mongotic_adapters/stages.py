@@ -14,13 +14,13 @@ from .calculation import Calculation
 from .column_reader import ColumnReader, missing_key
 from .columns import column_of
 from .commands import Read
-from .computed import Label, Scope, aggregates_in, rendered
+from .computed import Scope, aggregates_in, rendered
 from .distinct import column_value
 from .encoding import Document
 from .errors import ArgumentError
 from .odmantic_internals import FieldProxy
 from .scopes import DocumentScope, GroupScope
-from .selection import Selected
+from .selection import Selected, unlabelled
 
 Sort = list[tuple[object, int]]
 """Expressions to sort by, each with a direction."""
@@ -58,8 +58,8 @@ def _pipeline(asked: Calculation, read: Read, once: bool) -> list[Document]:
         for column in asked.columns:
             row |= _of_group(column, groups)
         sort = _group_order(asked, groups)
-        having = [groups.filter(criterion) for criterion in asked.having]
-        stages += [*_document_order(asked, documents), *_grouping(asked, groups), *({"$match": one} for one in having)]
+        having: list[Document] = [{"$match": groups.filter(criterion)} for criterion in asked.having]
+        stages += [*_document_order(asked, documents), *_grouping(asked, groups), *having]
     else:
         for column in asked.columns:
             row |= _of_document(column, documents)
@@ -103,10 +103,9 @@ def _grouping(asked: Calculation, groups: GroupScope) -> list[Document]:
     if asked.keys:
         keys: Document = {}
         for number, key in enumerate(asked.keys):
-            while isinstance(key, Label):
-                key = cast("Label[object]", key).inner  # the same without its label
-            if isinstance(key, FieldProxy):
-                keys |= _shown(str(number), ColumnReader(column_of(key)))
+            field = unlabelled(key)
+            if isinstance(field, FieldProxy):
+                keys |= _shown(str(number), ColumnReader(column_of(field)))
             else:
                 keys[str(number)] = {"$ifNull": [groups.keys[number], None]}
         return [{"$group": {"_id": keys, **groups.accumulators}}]

@@ -15,6 +15,7 @@ from odmantic import AIOEngine, SyncEngine
 from odmantic.session import AIOSession, AIOTransaction, SyncSession, SyncTransaction
 from pymongo import AsyncMongoClient, client_session
 from pymongo.asynchronous import client_session as asyncio_sessions
+from pymongo.collation import Collation
 from pymongo.errors import ConfigurationError, InvalidOperation
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import Nearest, Primary, PrimaryPreferred, Secondary, SecondaryPreferred
@@ -23,6 +24,16 @@ from typing_extensions import TypedDict
 
 from .errors import ArgumentError, ArgumentTypeError, InvalidRequestError
 from .flows import driving
+
+__all__ = [
+    "Collation",
+    "OwnSession",
+    "OwnTransaction",
+    "ReadConcern",
+    "ReadPreference",
+    "TransactionOptions",
+    "WriteConcern",
+]
 
 Engine: TypeAlias = "SyncEngine | AIOEngine"
 PlainSession: TypeAlias = "SyncSession | AIOSession"

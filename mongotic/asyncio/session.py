@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar, cast, overload
@@ -14,10 +14,12 @@ from typing_extensions import TypeVar as TypeVarWithDefault
 
 from mongotic_adapters.awaiting import AsyncBind, AwaitingPort
 from mongotic_adapters.flows import flushing, reading, transacting
+from mongotic_adapters.flows.pipelines import Change
 from mongotic_adapters.mapping import mapping_of
+from mongotic_adapters.rows import Row
 from mongotic_adapters.transactions import TransactionOptions
 
-from ..asking import row_query, scalar_query
+from ..asking import Explained, explain, pipeline_query, row_query, scalar_query, streamed, watch_query
 from ..query_results import SelectResult, buffered_rows
 from ..result import Result
 from ..select_statement import Select
@@ -25,6 +27,7 @@ from ..session import SessionBase, operation_name, perform
 from ..settings import SessionOptions, settings
 from ..statements import Delete, Insert, Update, delete
 from .result import AsyncScalarResult, AsyncSelectResult
+from .streaming import AsyncStream
 from .transaction import AsyncSessionTransaction
 
 M = TypeVar("M", bound=Model)
@@ -123,6 +126,50 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
         """Return the instance with that primary key; see `Session.get_one`."""
         flow = reading.get_one(self._port, self._books, mapping_of(model), key, populate_existing=populate_existing)
         return cast("M", await self.run(flow))
+
+    # -- streams, pipelines, plans -------------------------------------------------------------------------------
+
+    def stream_scalars(self, statement: Select[tuple[T]]) -> AsyncStream[T]:
+        """Walk the instances a query gives, or the values of its column; see `Session.stream_scalars`."""
+        with self._operation("stream_scalars"):
+            return AsyncStream(self.guarded(scalar_query(self._port, self._books, streamed(statement)).stream()))
+
+    def stream(self, statement: Select[tuple[Unpack[Ts]]]) -> AsyncStream[Row[Unpack[Ts]]]:
+        """Walk the rows a query gives; see `Session.stream`."""
+        with self._operation("stream"):
+            return AsyncStream(self.guarded(row_query(self._port, self._books, streamed(statement)).stream()))
+
+    @overload
+    def aggregate(
+        self, model: type[M], pipeline: Sequence[Mapping[str, object]], *, hydrate: Literal[True]
+    ) -> AsyncScalarResult[M]: ...
+    @overload
+    def aggregate(
+        self, model: type[Model], pipeline: Sequence[Mapping[str, object]], *, hydrate: Literal[False] = False
+    ) -> AsyncScalarResult[dict[str, Any]]: ...
+    def aggregate(
+        self, model: type[Model], pipeline: Sequence[Mapping[str, object]], *, hydrate: bool = False
+    ) -> AsyncScalarResult[Any]:
+        """Return what a pipeline of yours makes of a model's documents; see `Session.aggregate`."""
+        with self._operation("aggregate"):
+            return AsyncScalarResult(self, pipeline_query(self._port, self._books, model, pipeline, hydrate=hydrate))
+
+    async def explain(self, statement: Explained, verbosity: str = "queryPlanner") -> dict[str, Any]:
+        """Return how the server would carry out a statement; see `Session.explain`."""
+        return await self._do(explain(self._port, statement, verbosity))
+
+    def watch(
+        self,
+        model: type[M],
+        pipeline: Sequence[Mapping[str, object]] = (),
+        *,
+        full_document: str | None = None,
+        resume_after: Mapping[str, object] | None = None,
+    ) -> AsyncStream[Change]:
+        """Walk the changes that anybody makes to a model's documents from now on; see `Session.watch`."""
+        with self._operation("watch"):
+            events = watch_query(self._port, model, pipeline, full_document, resume_after)
+            return AsyncStream(self.guarded(events))
 
     # -- writes --------------------------------------------------------------------------------------------------
 

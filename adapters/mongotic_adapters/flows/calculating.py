@@ -81,7 +81,7 @@ class Calculated(Lookup[Document, T]):
         if self._read.limit == 0:
             return 0
         counting = stages.counting(self._asked, self._read, once=self._once)
-        async for documents in self._port.aggregate(self._read.mapping, counting, 0):
+        async for documents in self._port.aggregate(self._read.mapping, counting, 0, self._read.options):
             return cast("int", documents[0]["n"]) if documents else 0
         return 0
 
@@ -94,7 +94,8 @@ class Calculated(Lookup[Document, T]):
     async def _documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
         if read.limit == 0:
             return
-        batches = self._port.aggregate(read.mapping, stages.pipeline(self._asked, read, once=self._once), size)
+        pipeline = stages.pipeline(self._asked, read, once=self._once)
+        batches = self._port.aggregate(read.mapping, pipeline, size, read.options)
         try:
             async for documents in batches:
                 yield documents

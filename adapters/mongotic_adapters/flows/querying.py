@@ -168,7 +168,7 @@ class DistinctColumns(Columns[T]):
         if self._read.limit == 0:
             return 0
         stages = distinct.counting(self._read, self._projection)
-        async for documents in self._port.aggregate(self._read.mapping, stages, 0):
+        async for documents in self._port.aggregate(self._read.mapping, stages, 0, self._read.options):
             return cast("int", documents[0]["n"]) if documents else 0
         return 0
 
@@ -177,7 +177,7 @@ class DistinctColumns(Columns[T]):
         return bool(await self.find(1))
 
     def _documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
-        return self._port.aggregate(read.mapping, distinct.pipeline(read, self._projection), size)
+        return self._port.aggregate(read.mapping, distinct.pipeline(read, self._projection), size, read.options)
 
 
 def _described(read: Read) -> str:

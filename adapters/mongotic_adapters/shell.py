@@ -1,0 +1,193 @@
+"""Commands as MongoDB's shell writes them: what `str(statement)` shows, and what is logged.
+
+Called by the facade's statements and by `logged_port`.  Nothing here is ever parsed or sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import decimal
+import json
+import math
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, cast
+
+import bson
+from bson import code, datetime_ms, dbref, decimal128, int64, max_key, min_key, raw_bson, regex, timestamp
+
+from .commands import Batch, Delete, Insert, Operation, Read, Replace, Update, Upsert
+from .encoding import Document
+
+Shown: TypeAlias = Callable[[object], str]
+"""Shows one value that is no container."""
+
+REDACTED = "?"
+_PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*\Z")
+_INT32 = range(-(2**31), 2**31)
+_FLAGS = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"), (re.VERBOSE, "x"))
+_LONGEST = 20_000
+"""Characters; a command is cut there."""
+
+
+def value(item: object) -> str:
+    """Return a value as the shell writes it."""
+    return _container(item, _value)
+
+
+def redacted(item: object) -> str:
+    """Return a value with a question mark for everything in it that is data: keys and operators alone."""
+    return _container(item, lambda _: REDACTED)
+
+
+def find(read: Read, show: Callable[[object], str] = value) -> str:
+    """Return a `find` command."""
+    arguments = [show(read.filter)] if read.filter or read.projection else []
+    arguments += [value(read.projection)] if read.projection else []
+    parts = [f"db.{_collection(read.mapping.collection)}.find({', '.join(arguments)})"]
+    parts += [f"sort({value(dict(read.sort))})"] if read.sort else []
+    parts += [f"skip({read.skip})"] if read.skip else []
+    parts += [f"limit({read.limit})"] if read.limit is not None else []
+    return _cut(".".join(parts))
+
+
+def aggregate(collection: str, pipeline: Sequence[Document], show: Callable[[object], str] = value) -> str:
+    """Return an `aggregate` command."""
+    return _cut(f"db.{_collection(collection)}.aggregate({show(list(pipeline))})")
+
+
+def call(collection: str, method: str, *arguments: object, show: Callable[[object], str] = value) -> str:
+    """Return the call of a method of a collection; arguments that are None are left out."""
+    given = [show(argument) for argument in arguments if argument is not None]
+    return _cut(f"db.{_collection(collection)}.{method}({', '.join(given)})")
+
+
+def write(batch: Batch, show: Callable[[object], str] = value) -> str:
+    """Return a batch of writes: a single operation by its own method, several by `bulkWrite`."""
+    operations = batch.operations
+    collection = batch.mapping.collection
+    if len(operations) == 1:
+        method, arguments = _operation(operations[0])
+        return call(collection, method, *arguments, show=show)
+    if all(isinstance(operation, Insert) for operation in operations):
+        documents = [_document(operation.document) for operation in operations[:100] if isinstance(operation, Insert)]
+        return call(collection, "insertMany", documents, show=show)
+    calls = [
+        {method: dict(zip(_NAMES[method], arguments, strict=False))}
+        for method, arguments in map(_operation, operations[:100])
+    ]
+    return call(collection, "bulkWrite", calls, show=show)
+
+
+_NAMES = {
+    "insertOne": ("document",),
+    "updateOne": ("filter", "update", "options"),
+    "replaceOne": ("filter", "replacement", "options"),
+    "deleteOne": ("filter",),
+}
+
+
+def _operation(operation: Operation) -> tuple[str, list[object]]:
+    if isinstance(operation, Insert):
+        return "insertOne", [_document(operation.document)]
+    if isinstance(operation, Update):
+        return "updateOne", [operation.filter, operation.update]
+    if isinstance(operation, Upsert):
+        return "updateOne", [operation.filter, operation.update, {"upsert": True}]
+    if isinstance(operation, Replace):
+        return "replaceOne", [operation.filter, _document(operation.document), {"upsert": True}]
+    assert isinstance(operation, Delete)
+    return "deleteOne", [operation.filter]
+
+
+def _document(encoded: bytes) -> object:
+    return raw_bson.RawBSONDocument(encoded)
+
+
+def _collection(name: str) -> str:
+    return name if _PLAIN_KEY.match(name) else f"getCollection({json.dumps(name)})"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
+
+
+def _container(item: object, show: Shown) -> str:
+    if isinstance(item, Mapping):
+        document = cast("Mapping[str, object]", item)
+        if not document:
+            return "{}"
+        pairs = (f"{_key(key)}: {_container(inner, show)}" for key, inner in document.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(item, (list, tuple)):
+        return "[" + ", ".join(_container(inner, show) for inner in cast("Sequence[object]", item)) + "]"
+    return show(item)
+
+
+def _key(key: object) -> str:
+    text = str(key)
+    return text if _PLAIN_KEY.match(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _value(item: object) -> str:
+    if item is None or isinstance(item, bool):
+        return {None: "null", True: "true", False: "false"}[item]
+    if isinstance(item, str):
+        return json.dumps(str(item), ensure_ascii=False)
+    if isinstance(item, int):
+        # The shell's own numbers are doubles, which lose digits of these.
+        return str(int(item)) if item in _INT32 and not isinstance(item, int64.Int64) else f'NumberLong("{int(item)}")'
+    if isinstance(item, float):
+        return _number(item)
+    for kind, show in _SHOWN:
+        if isinstance(item, kind):
+            return show(item)
+    return repr(item)
+
+
+def _number(item: float) -> str:
+    if math.isnan(item):
+        return "NaN"
+    if math.isinf(item):
+        return "Infinity" if item > 0 else "-Infinity"
+    return repr(item)
+
+
+def _date(item: object) -> str:
+    moment = cast("datetime.datetime", item)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    return f'ISODate("{moment.isoformat(timespec="milliseconds")}Z")'
+
+
+def _pattern(item: object) -> str:
+    found = cast("re.Pattern[str] | regex.Regex[str]", item)
+    flags = "".join(letter for flag, letter in _FLAGS if found.flags & flag)
+    text = str(found.pattern).replace("/", r"\/")
+    return f"/{text}/{flags}"
+
+
+def _binary(item: object) -> str:
+    data = cast("bytes", item)
+    kind = item.subtype if isinstance(item, bson.Binary) else 0
+    return f'BinData({kind}, "{base64.b64encode(data).decode()}")'
+
+
+_SHOWN: tuple[tuple[type, Shown], ...] = (
+    (bson.ObjectId, lambda item: f'ObjectId("{item}")'),
+    (datetime.datetime, _date),
+    (datetime_ms.DatetimeMS, lambda item: f"new Date({int(cast('datetime_ms.DatetimeMS', item))})"),
+    (decimal128.Decimal128, lambda item: f'NumberDecimal("{item}")'),
+    (decimal.Decimal, lambda item: f'NumberDecimal("{item}")'),
+    (uuid.UUID, lambda item: f'UUID("{item}")'),
+    (code.Code, lambda item: f"Code({json.dumps(str(item))})"),
+    (bytes, _binary),
+    (re.Pattern, _pattern),
+    (regex.Regex, _pattern),
+    (timestamp.Timestamp, lambda item: "Timestamp({0.time}, {0.inc})".format(cast("timestamp.Timestamp", item))),
+    (dbref.DBRef, lambda item: value(cast("dbref.DBRef", item).as_doc())),
+    (min_key.MinKey, lambda _: "MinKey()"),
+    (max_key.MaxKey, lambda _: "MaxKey()"),
+)
