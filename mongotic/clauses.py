@@ -26,6 +26,7 @@ class Filtered(StatementPart):
         return replace(self, command=read)
 
     def refusal(self) -> ArgumentError:
+        """Return the error for a statement inside of another one; for mongotic alone."""
         return subquery()
 
     def where(self, *criteria: Criterion) -> Self:

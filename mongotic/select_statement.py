@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, cast
 
 from odmantic import Model
 from odmantic.query import QueryExpression
@@ -186,7 +186,7 @@ class Select(Filtered, Generic[R]):
         Raises:
             UnsupportedError: always; it says what to write instead.
         """
-        raise unsupported.join(self.command.mapping.name, getattr(cast("Any", target), "__name__", "the other model"))
+        raise unsupported.join(self.command.mapping.name, str(getattr(cast("object", target), "__name__", "it")))
 
     outerjoin = join
 

@@ -37,8 +37,8 @@ class Selected:
     """
 
     def __init__(self, entity: object, position: int) -> None:
-        self.label = cast("Label[object]", entity).name if isinstance(entity, Label) else None
         self.value = unlabelled(entity)
+        self.label = cast("Label[object]", entity).name if isinstance(entity, Label) else None
         if not isinstance(self.value, FieldProxy) and not is_computed(self.value):
             raise ArgumentTypeError(
                 f"select() takes columns and computed values, got {shown(self.value)}; a constant is "
