@@ -36,7 +36,8 @@ class Filtered(StatementPart):
         the field is null or missing.
 
         Arguments:
-            *criteria: conditions such as `User.age > 18`, or filter dicts as MongoDB takes them.
+            *criteria: conditions such as `User.age > 18`, or filter dicts as MongoDB takes them: the string of an
+                ObjectId is a string in a dict, and the ObjectId in `User._id == text`.
 
         Returns:
             A new statement; its `find`, `update` or `delete` command has the conditions in its filter.

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from . import unsupported
 from .column_path import Path
 from .column_reader import ColumnReader
-from .columns import Column
+from .columns import Column, KeyText
 from .encoding import Document
 from .errors import ArgumentError, DocumentError
 from .rows import AnyRow, row_class
@@ -48,7 +48,8 @@ class Projection:
         self.mapping = self.readers[0].mapping
         self._expect_one_model()
         paths = tuple(reader.dotted for reader in self.readers)
-        self.names = _names([reader.path for reader in self.readers])
+        self._texts = [isinstance(column, KeyText) for column in columns]
+        self.names = _names([reader.path for reader in self.readers], self._texts)
         self.keys = _keys([reader.key for reader in self.readers])
         self._row = row_class(self.names, paths)
 
@@ -73,10 +74,13 @@ class Projection:
         return self._columns(documents, self._computed)[0]
 
     def _values(self, documents: Sequence[Document]) -> list[Values]:
-        return [reader.values(documents) for reader in self.readers]
+        return self._with_texts([reader.values(documents) for reader in self.readers])
 
     def _computed(self, documents: Sequence[Document]) -> list[Values]:
-        return [reader.computed(documents, index) for index, reader in enumerate(self.readers)]
+        return self._with_texts([reader.computed(documents, index) for index, reader in enumerate(self.readers)])
+
+    def _with_texts(self, columns: list[Values]) -> list[Values]:
+        return [list(map(str, values)) if text else values for text, values in zip(self._texts, columns, strict=True)]
 
     def _columns(self, documents: Sequence[Document], extract: Extract) -> list[Values]:
         try:
@@ -99,11 +103,17 @@ class Projection:
                 raise unsupported.columns_of_two_models(self.readers[0], reader)
 
 
-def _names(paths: Sequence[Path]) -> tuple[str, ...]:
-    """Return what the columns are called: by the field's name, or by the whole path where that is not enough."""
-    last = Counter(path[-1].name for path in paths)
+def _names(paths: Sequence[Path], texts: Sequence[bool]) -> tuple[str, ...]:
+    """Return what the columns are called: by the field's name, or by the whole path where that is not enough.
+
+    Arguments:
+        paths: the way to each.
+        texts: which of them are the key as text, which is called `_id`.
+    """
+    short = ["_id" if text else path[-1].name for path, text in zip(paths, texts, strict=True)]
+    last = Counter(short)
     long = ["_".join(step.name for step in path) for path in paths]
-    names = tuple(whole if last[path[-1].name] > 1 else path[-1].name for path, whole in zip(paths, long, strict=True))
+    names = tuple(whole if last[name] > 1 else name for name, whole in zip(short, long, strict=True))
     for name, number in Counter(names).items():
         if number > 1:
             raise ArgumentError(f"select(): two columns would be called {name!r}; select each column once")
