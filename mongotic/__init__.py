@@ -32,8 +32,10 @@ from .exceptions import (
     StaleDataError,
     UnboundExecutionError,
     UnmappedInstanceError,
+    UnsupportedError,
 )
-from .expressions import and_, asc, col, desc, not_, or_
+from .expressions import and_, asc, col, desc, not_, or_, text, text_search
+from .functions import case, distinct, func, literal
 from .inspection import inspect, make_transient, object_session
 from .model import MongoBaseModel
 from .result import Result, Row, ScalarResult, SelectResult
@@ -73,17 +75,22 @@ __all__ = [
     "StaleDataError",
     "UnboundExecutionError",
     "UnmappedInstanceError",
+    "UnsupportedError",
     "Update",
     "and_",
     "asc",
+    "case",
     "col",
     "create_engine",
     "create_indexes",
     "delete",
     "desc",
+    "distinct",
     "event",
+    "func",
     "insert",
     "inspect",
+    "literal",
     "make_transient",
     "not_",
     "object_session",
@@ -93,5 +100,7 @@ __all__ = [
     "scoped_session",
     "select",
     "sessionmaker",
+    "text",
+    "text_search",
     "update",
 ]

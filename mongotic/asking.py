@@ -12,6 +12,7 @@ from mongotic_adapters.bookkeeping import Bookkeeping
 from mongotic_adapters.commands import USUAL
 from mongotic_adapters.encoding import Document
 from mongotic_adapters.flows import pipelines
+from mongotic_adapters.flows.calculating import Calculated
 from mongotic_adapters.flows.querying import Columns, DistinctColumns, Instances
 from mongotic_adapters.flows.questions import Lookup, Query
 from mongotic_adapters.flows.returning import Returned
@@ -41,14 +42,17 @@ def scalar_query(port: Port, books: Bookkeeping, statement: Select[tuple[T]]) ->
     """
     if not isinstance(cast("object", statement), Select):
         raise ArgumentTypeError(f"scalars() and scalar() take a query made by select(), got {shown(statement)}")
+    asked = statement.calculation
+    if asked is not None:
+        _expect_one_column(statement, len(asked.columns))
+        return cast(
+            "Query[T]",
+            Calculated(port, asked, statement.command, asked.firsts, once=statement.once, batch=statement.batch),
+        )
     projection = statement.projection
     if projection is None:
         return cast("Query[T]", Instances(port, books, statement.command, statement.batch, statement.options))
-    if len(projection.readers) > 1:
-        raise ArgumentTypeError(
-            f"scalars() and scalar() give the values of one column, and {shown(statement)} has "
-            f"{len(projection.readers)}; write session.execute(...) for rows of all of them, or select one column"
-        )
+    _expect_one_column(statement, len(projection.readers))
     make = projection.computed_firsts if statement.once else projection.firsts
     kind = DistinctColumns if statement.once else Columns
     return cast("Query[T]", kind(port, statement.command, projection, make, statement.batch))
@@ -56,9 +60,11 @@ def scalar_query(port: Port, books: Bookkeeping, statement: Select[tuple[T]]) ->
 
 def row_query(port: Port, books: Bookkeeping, statement: Select[tuple[Unpack[Ts]]]) -> Query[Row[Unpack[Ts]]]:
     """Return the query for the rows of a statement."""
-    projection = statement.projection
+    projection, asked = statement.projection, statement.calculation
     query: object
-    if projection is None:
+    if asked is not None:
+        query = Calculated(port, asked, statement.command, asked.rows, once=statement.once, batch=statement.batch)
+    elif projection is None:
         instances = Instances(port, books, statement.command, statement.batch, statement.options)
         query = instance_rows(instances, statement.command.mapping.name)
     elif statement.once:
@@ -187,7 +193,7 @@ def _command(statement: Explained) -> Document:
         if sent.array_filters:
             change["arrayFilters"] = sent.array_filters
         return {"update": collection, "updates": [change]}
-    if statement.once and statement.projection is not None:
+    if statement.calculation is not None or (statement.once and statement.projection is not None):
         return {"aggregate": collection, "pipeline": statement.pipeline(), "cursor": {}}
     keys = None if statement.projection is None else statement.projection.keys
     parts: Document = {
@@ -200,3 +206,11 @@ def _command(statement: Explained) -> Document:
         "hint": read.options.hint,
     }
     return {name: value for name, value in parts.items() if value or name in ("find", "filter")}
+
+
+def _expect_one_column(statement: object, columns: int) -> None:
+    if columns > 1:
+        raise ArgumentTypeError(
+            f"scalars() and scalar() give the values of one column, and {shown(statement)} has "
+            f"{columns}; write session.execute(...) for rows of all of them, or select one column"
+        )

@@ -22,6 +22,7 @@ from mongotic_adapters.errors import (
     StaleDeleteWarning,
     UnboundExecutionError,
     UnmappedInstanceError,
+    UnsupportedError,
 )
 
 __all__ = [
@@ -46,4 +47,5 @@ __all__ = [
     "StaleDeleteWarning",
     "UnboundExecutionError",
     "UnmappedInstanceError",
+    "UnsupportedError",
 ]

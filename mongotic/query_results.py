@@ -145,11 +145,9 @@ class _Nobody:
         return stream
 
 
-def buffered_scalars(items: list[T], described: str) -> ScalarResult[T]:
-    """Return a result of what was fetched already; it asks nobody again."""
-    return ScalarResult(_Nobody(), Buffer(items, described))
+NOBODY = _Nobody()
 
 
 def buffered_rows(rows: list[Row[Unpack[Ts]]], described: str) -> SelectResult[Unpack[Ts]]:
     """Return a result of rows that were fetched already; it asks nobody again."""
-    return SelectResult(_Nobody(), Buffer(rows, described))
+    return SelectResult(NOBODY, Buffer(rows, described))

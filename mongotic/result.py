@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import bson
 
@@ -38,7 +38,7 @@ class Result:
     inserted_primary_keys: list[object] = field(default_factory=lambda: cast("list[object]", []))
 
     @property
-    def inserted_ids(self) -> list[object]:
+    def inserted_ids(self) -> list[str | Any]:  # strings, unless the model has keys of a type of its own
         """The keys of the documents that were stored, in order; an ObjectId is given as its string."""
         return [str(key) if isinstance(key, bson.ObjectId) else key for key in self.inserted_primary_keys]
 

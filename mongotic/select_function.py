@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
-from odmantic import Model
+from odmantic import EmbeddedModel, Model
 
-from mongotic_adapters.columns import Column, column_of
+from mongotic_adapters import unsupported
+from mongotic_adapters.columns import column_of
 from mongotic_adapters.commands import Read
+from mongotic_adapters.computed import Computed, Selectable
 from mongotic_adapters.mapping import mapping_of
-from mongotic_adapters.odmantic_internals import FieldProxy
+from mongotic_adapters.odmantic_internals import FieldProxy, QueryExpression, SortExpression, is_model_class
 from mongotic_adapters.projection import Projection
+from mongotic_adapters.shown import shown
 
+from .calculated_statement import of_calculated
 from .exceptions import ArgumentTypeError
 from .select_statement import Select
 
@@ -39,8 +43,9 @@ H = TypeVar("H", bound=_Value | None)
 J = TypeVar("J", bound=_Value | None)
 K = TypeVar("K", bound=_Value | None)
 
-_Of: TypeAlias = Column[A] | A
-"""A column of values of a type: what `col()` gives, or the class attribute that a checker takes for such a value."""
+_Of: TypeAlias = Selectable[A] | A
+"""A column or computed value of a type: what `col()` gives, or the class attribute that a checker takes for such a
+value."""
 
 
 @overload
@@ -111,20 +116,42 @@ def select(*entities: object) -> Select[Any]:
     """
     if not entities:
         raise ArgumentTypeError("select() takes a model class or columns: select(User), or select(User.name, User.age)")
-    if len(entities) == 1 and not isinstance(entities[0], FieldProxy):  # a Column is a FieldProxy too
+    if len(entities) == 1 and is_model_class(entities[0]):
         return Select(Read(mapping_of(entities[0])))
     _expect_no_model(entities)
+    for entity in entities:
+        if not isinstance(entity, (FieldProxy, Computed)):  # a Column is a FieldProxy, too
+            raise ArgumentTypeError(_no_column(entity))
+    if any(isinstance(entity, Computed) for entity in entities):
+        return of_calculated(entities)
     projection = Projection([column_of(entity) for entity in entities])
     return Select(Read(projection.mapping), projection)
 
 
 def _expect_no_model(entities: Sequence[object]) -> None:
     models = [entity for entity in entities if isinstance(entity, type)]
-    if not models:
+    if not models or len(entities) == 1:
         return
+    if len(models) > 1:
+        raise unsupported.join(models[0].__name__, models[1].__name__)
     names = ", ".join(model.__name__ for model in models)
     first = models[0].__name__
     raise ArgumentTypeError(
         f"select() takes one model class, or columns of one, got {names} together with others; write select({first}) "
         f"for whole instances, or name the columns: select({first}.field, ...)"
     )
+
+
+def _no_column(entity: object) -> str:
+    """Return the message for what is neither a model class nor a column, with what is meant perhaps."""
+    got = shown(entity)
+    advice = "write select(User) for whole instances, or select(User.name, User.age) for columns of them"
+    if isinstance(entity, (list, tuple)):
+        advice = "write the columns without the brackets: select(User.name, User.age)"
+    elif isinstance(entity, QueryExpression):
+        advice = "a condition comes after it: select(User).where(...)"
+    elif isinstance(entity, SortExpression):
+        advice = "an order comes after it: select(User).order_by(...)"
+    elif isinstance(entity, type) and issubclass(entity, EmbeddedModel):
+        advice = "an embedded model is selected through the field that holds it: select(User.address)"
+    return f"select() takes a class derived from odmantic.Model, or columns of one, got {got}; {advice}"

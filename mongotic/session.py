@@ -22,6 +22,7 @@ from mongotic_adapters.bookkeeping import Bookkeeping
 from mongotic_adapters.events import Dispatch
 from mongotic_adapters.flows import driving, executing, flushing, inserting, reading, transacting
 from mongotic_adapters.flows.pipelines import Change
+from mongotic_adapters.flows.questions import Buffer
 from mongotic_adapters.loading import expect_model
 from mongotic_adapters.logged_port import logged
 from mongotic_adapters.mapping import mapping_of
@@ -52,7 +53,7 @@ from .exceptions import (
     PendingRollbackError,
     ResourceClosedError,
 )
-from .query_results import buffered_rows, buffered_scalars
+from .query_results import NOBODY, buffered_rows
 from .result import Result, ScalarResult, SelectResult
 from .select_statement import Select
 from .settings import SessionOptions, Settings, settings
@@ -475,7 +476,7 @@ class Session(SessionBase):
         """
         if isinstance(statement, Returning):
             query = returning_query(self._port, self._books, statement)
-            return buffered_scalars(self.run(query.all()), str(query))
+            return ScalarResult(NOBODY, Buffer(self.run(query.all()), str(query)))
         with self._operation("scalars"):
             return ScalarResult(self, scalar_query(self._port, self._books, statement))
 

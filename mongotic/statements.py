@@ -36,6 +36,8 @@ T = TypeVar("T")
 AnyValues: TypeAlias = Mapping[str, object] | Mapping[Column[Any], object] | Mapping[Column[Any] | str, object]
 """Values by field name, or by column."""
 
+_NOTHING: tuple[()] = ()
+
 
 class InsertOption(TypedDict, total=False):
     """The keyword arguments of `execution_options` of `insert()`."""
@@ -48,51 +50,66 @@ class Insert(Generic[M]):
     """Stores new documents beside the unit of work.  Made by `insert`."""
 
     mapping: Mapped
-    documents: tuple[NewDocument, ...] = ()
+    given: tuple[NewDocument, ...] | None = None
     rule: OnConflict | None = None
     ordered: bool = True
 
-    def values(
-        self, rows: Mapping[str, object] | M | Iterable[Mapping[str, object] | M] = (), /, **values: object
-    ) -> Insert[M]:
+    @property
+    def documents(self) -> tuple[NewDocument, ...]:
+        """What is to be stored.
+
+        Raises:
+            ArgumentError: nobody has said it.
+        """
+        if self.given is None:
+            raise ArgumentError(f"insert({self.mapping.name}) has nothing to store; say what with values()")
+        return self.given
+
+    def values(self, rows: AnyValues | M | Iterable[AnyValues | M] = _NOTHING, /, **values: object) -> Insert[M]:
         """Say what to store.  Called again, it adds more.
 
         Arguments:
-            rows: a dict by field name, an instance, or an iterable of both.
+            rows: a dict, an instance, or an iterable of both; an empty one stores nothing.  The keys of a dict are
+                names of fields or their Pydantic aliases, or columns; the primary key may be called `_id`.
             **values: one document by field name.
 
         Returns:
             A new statement; executed, it becomes one `insert` command.  A dict without primary key gets a new one in
-            each execution.
+            each execution.  An instance stays as it is: its `_id` is not set, and its key is in `inserted_ids`.
 
         Raises:
             pydantic.ValidationError: a dict does not make an instance.
-            ArgumentError: a dict names an unknown field.
+            ArgumentError: a dict names an unknown field, or there is nothing at all.
             ArgumentTypeError: a row is neither a dict nor an instance of the model.
         """
-        if not isinstance(cast("object", rows), Iterable):
-            raise ArgumentTypeError(
-                f"insert({self.mapping.name}).values() takes dicts and instances, got {shown(rows)}"
-            )
+        where = f"insert({self.mapping.name}).values()"
+        if rows is _NOTHING and not values:
+            raise ArgumentError(f"{where} has nothing to store")
+        if isinstance(rows, (str, bytes)) or not isinstance(cast("object", rows), (Iterable, Model)):
+            raise self._no_row(rows)
         given: list[object] = [rows] if isinstance(rows, (Mapping, Model)) else list(rows)
         if values:
             given.append(values)
-        return replace(self, documents=(*self.documents, *(self._document(row) for row in given)))
+        return replace(self, given=(*(self.given or ()), *(self._document(row) for row in given)))
 
     def _document(self, row: object) -> NewDocument:
         mapping = self.mapping
-        where = f"insert({mapping.name}).values()"
         if isinstance(row, mapping.document_model):
             return NewDocument(row)
         if not isinstance(row, Mapping):
-            raise ArgumentTypeError(f"{where} takes dicts and {mapping.name} instances, got {shown(row)}")
-        fields = cast("Mapping[str, object]", row)
-        compiler.expect_fields(mapping, fields, where)
+            raise self._no_row(row)
+        given = cast("AnyValues", row)
+        fields, has_key = compiler.arguments(mapping, given)
         try:
             instance = mapping.document_model(**fields)
-        except TypeError as error:  # a key that is no text; ODMantic's own validators: bytes that are no ObjectId
-            raise ArgumentTypeError(f"{where}: {shown(fields)} makes no {mapping.name}: {error}") from error
-        return NewDocument(instance, fresh_key=mapping.primary not in fields)
+        except TypeError as error:  # of ODMantic's own validators: bytes that are no ObjectId
+            where = f"insert({mapping.name}).values()"
+            raise ArgumentTypeError(f"{where}: {shown(given)} makes no {mapping.name}: {error}") from error
+        return NewDocument(instance, fresh_key=not has_key)
+
+    def _no_row(self, row: object) -> ArgumentTypeError:
+        name = self.mapping.name
+        return ArgumentTypeError(f"insert({name}).values() takes dicts and {name} instances, got {shown(row)}")
 
     def on_conflict_do_nothing(self, *, index_elements: Iterable[object] = ()) -> Self:
         """Leave a document as it is whose key exists already, and go on with the other rows.
@@ -152,7 +169,7 @@ class Insert(Generic[M]):
         return shell.call(self.mapping.collection, "insertMany", documents)
 
     def __repr__(self) -> str:
-        return f"insert({self.mapping.name}).values(<{len(self.documents)} rows>)"
+        return f"insert({self.mapping.name}).values(<{len(self.given or ())} rows>)"
 
 
 class SynchronizeOption(TypedDict, total=False):

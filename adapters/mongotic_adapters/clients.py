@@ -14,7 +14,8 @@ from .awaiting import AsyncBind, AwaitingPort
 from .binding import BindOptions
 from .blocking import BlockingPort, SyncBind
 from .driver_errors import translated
-from .mapping import mapping_of
+from .errors import ArgumentError
+from .mapping import Mapping, mapping_of
 
 # What PyMongo takes as keywords is PyMongo's to say; documents are dicts, as everywhere in mongotic.
 Document: TypeAlias = dict[str, Any]
@@ -49,10 +50,11 @@ def create_indexes(engine: SyncBind, *models: type[Model], database: str | None 
 
     Raises:
         ArgumentTypeError: *engine* or a model is something else.
+        ArgumentError: there is no model.
         OperationalError: the server refused; an index of that name with other keys exists, say.
     """
     binding = BlockingPort(engine, BindOptions(database)).binding
-    for mapping in [mapping_of(model) for model in models]:
+    for mapping in _mappings("create_indexes", models):
         with translated(f"createIndexes on {mapping.collection!r}"):
             own_engine = binding.engine(mapping)
             assert isinstance(own_engine, SyncEngine)  # as its port makes it
@@ -62,8 +64,14 @@ def create_indexes(engine: SyncBind, *models: type[Model], database: str | None 
 async def create_async_indexes(engine: AsyncBind, *models: type[Model], database: str | None = None) -> None:
     """Create the indexes that models declare; see `mongotic.create_indexes`."""
     binding = AwaitingPort(engine, BindOptions(database)).binding
-    for mapping in [mapping_of(model) for model in models]:
+    for mapping in _mappings("create_async_indexes", models):
         with translated(f"createIndexes on {mapping.collection!r}"):
             own_engine = binding.engine(mapping)
             assert isinstance(own_engine, AIOEngine)  # as its port makes it
             await own_engine.configure_database([mapping.document_model])
+
+
+def _mappings(function: str, models: tuple[type[Model], ...]) -> list[Mapping]:
+    if not models:
+        raise ArgumentError(f"{function}() takes the model classes too: {function}(engine, User, Book)")
+    return [mapping_of(model) for model in models]

@@ -8,14 +8,28 @@ that both can be given to ODMantic's engine as well as to a statement.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast, get_args, get_origin, overload
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    NoReturn,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    overload,
+)
 
 import bson
 from odmantic import Model, ObjectId
 from pydantic import BaseModel
 
 from . import odmantic_internals as odm
+from .computed import Selectable, compared, is_computed
+from .conditions import Expression, combined
 from .encoding import Document, encode_operand
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Shape, class_mapping, mapping_of
@@ -23,6 +37,11 @@ from .mapping import Mapping as Mapped
 from .shown import shown
 
 T = TypeVar("T")
+E = TypeVar("E")
+Text = TypeVar("Text", bound=Collection[str] | None)
+"""A text, or a list of texts, one of which is to fit."""
+Whole = TypeVar("Whole", bound=Collection[object] | None)
+"""What can contain something."""
 
 if TYPE_CHECKING:
 
@@ -32,40 +51,7 @@ else:
     _Proxy = odm.FieldProxy
 
 
-class Expression(odm.QueryExpression):
-    """A condition on the documents of one model.
-
-    Attributes:
-        mapping: the model.
-    """
-
-    def __init__(self, mapping: Mapped | None, condition: Document) -> None:
-        super().__init__(condition)
-        self.mapping = mapping
-
-    def __and__(self, other: odm.QueryExpression) -> Expression:
-        return combined("$and", [self, other])
-
-    def __or__(self, other: odm.QueryExpression) -> Expression:  # type: ignore[override]  # dict's | means a union
-        return combined("$or", [self, other])
-
-    def __invert__(self) -> Expression:
-        return combined("$nor", [self])
-
-    def __bool__(self) -> NoReturn:
-        raise ArgumentTypeError(
-            "a condition is neither true nor false: combine conditions with and_(), or_() and not_(), or with &, | and "
-            "~, not with the words and, or, not"
-        )
-
-
-def combined(operator: str, conditions: Iterable[Mapping[str, object]]) -> Expression:
-    """Return the condition that joins others by `$and`, `$or` or `$nor`."""
-    # Of several models: the statement that gets it compares each part with its own.
-    return Expression(None, {operator: list(conditions)})
-
-
-class Column(_Proxy, Generic[T]):
+class Column(_Proxy, Selectable[T]):
     """A field of a model, in a statement: `col(User.age)`, or `User.age` itself on a `MongoBaseModel`.
 
     Comparison is MongoDB's: `!=` and `not_in` also match documents in which the field is null or missing.
@@ -77,12 +63,17 @@ class Column(_Proxy, Generic[T]):
         mapping_: the model.
         key_: the dotted path in the document.
         type_: the annotated type.
+        field_: what is known of the field; None in a plain Pydantic model.
+        lists_: the paths of the lists of embedded documents it lies in, outermost first.
     """
 
-    __slots__ = ("_children", "field_", "key_", "mapping_", "type_")
+    __slots__ = ("_children", "field_", "key_", "lists_", "mapping_", "type_")
 
-    def __init__(self, mapping: Mapped, key: str, annotation: object, field: FieldMap | None) -> None:
+    def __init__(
+        self, mapping: Mapped, key: str, annotation: object, field: FieldMap | None, lists: tuple[str, ...] = ()
+    ) -> None:
         self.mapping_ = mapping
+        self.lists_ = lists
         self.key_ = key
         self.type_ = annotation
         self.field_ = field
@@ -159,31 +150,42 @@ class Column(_Proxy, Generic[T]):
         """The same as `!=`; `is_not(None)` fits documents in which the field is there and not null."""
         return _compared(self, "$ne", value)
 
-    def between(self, low: T, high: T) -> Expression:
-        """Fit documents in which the field is from *low* to *high*, both included: `$gte` and `$lte`."""
-        return Expression(self.mapping_, {self.key_: {"$gte": _operand(self, low), "$lte": _operand(self, high)}})
+    @overload
+    def between(self: Column[list[E]], low: E, high: E) -> Expression: ...
+    @overload
+    def between(self, low: T, high: T) -> Expression: ...
+    def between(self, low: object, high: object) -> Expression:
+        """Fit documents in which the field is from *low* to *high*, both included: `$gte` and `$lte`.
+
+        Of a list, and through a list of embedded documents, one element must lie between them: `$elemMatch`; a list
+        as a whole is compared with lists.
+        """
+        return _for_one_value(self, {"$gte": operand_of(self, low), "$lte": operand_of(self, high)})
 
     # -- text ----------------------------------------------------------------------------------------------------
 
-    def like(self, pattern: str) -> Expression:
-        """Fit texts like *pattern*, in which `%` stands for any text and `_` for any one character: `$regex`."""
-        return _matched(self, _like(_text(self, "like", pattern)), "s")
+    def like(self: Column[Text], pattern: str, escape: str | None = None) -> Expression:
+        """Fit texts like *pattern*, in which `%` stands for any text and `_` for any one character: `$regex`.
 
-    def ilike(self, pattern: str) -> Expression:
+        After the character *escape*, any character stands for itself: `like("50|%", escape="|")`.
+        """
+        return _matched(self, _like(self, "like", pattern, escape), "s")
+
+    def ilike(self: Column[Text], pattern: str, escape: str | None = None) -> Expression:
         """The same as `like`, upper and lower case alike; no index helps it."""
-        return _matched(self, _like(_text(self, "ilike", pattern)), "is")
+        return _matched(self, _like(self, "ilike", pattern, escape), "is")
 
-    def contains(self, part: object) -> Expression:
+    def contains(self: Column[Whole], part: object) -> Expression:
         """Fit texts that contain *part* literally (`$regex`), or lists that have it as an element (`$eq`)."""
         if _is_list(self.type_):
             return _condition(self, "$eq", encode_operand(part, self.field_))
         return _matched(self, re.escape(_text(self, "contains", part)), "s")
 
-    def startswith(self, part: str) -> Expression:
+    def startswith(self: Column[Text], part: str) -> Expression:
         """Fit texts that begin with *part* literally: `$regex`; an index on the field helps it."""
         return _matched(self, "^" + re.escape(_text(self, "startswith", part)), "s")
 
-    def endswith(self, part: str) -> Expression:
+    def endswith(self: Column[Text], part: str) -> Expression:
         """Fit texts that end with *part* literally: `$regex`."""
         return _matched(self, re.escape(_text(self, "endswith", part)) + r"\z", "s")
 
@@ -209,7 +211,7 @@ class Column(_Proxy, Generic[T]):
     # ODMantic's names for the operators; its functions and engines call them.
     eq, ne, gt, gte, lt, lte = __eq__, __ne__, __gt__, __ge__, __lt__, __le__
 
-    def match(self, pattern: str | re.Pattern[str]) -> Expression:
+    def match(self: Column[Text], pattern: str | re.Pattern[str]) -> Expression:
         """Fit texts in which the regular expression *pattern* is found; ODMantic's name for it."""
         try:
             return Expression(self.mapping_, {self.key_: re.compile(pattern)})
@@ -228,6 +230,12 @@ class Column(_Proxy, Generic[T]):
 
     def __repr__(self) -> str:
         return f"<Column {_named(self)}>"
+
+
+class KeyText(Column[T]):
+    """`_id` of a `MongoBaseModel`: the primary field, which a row has as text, as an instance has it."""
+
+    __slots__ = ()
 
 
 # -- making them --------------------------------------------------------------------------------------------------
@@ -275,12 +283,18 @@ def _child(column: Column[Any], name: str) -> Column[Any] | None:
         if inner is None:
             return None
         owner = field.target.model
-        return Column(mapping, f"{key}.{inner.key}", owner.model_fields[name].annotation, inner)
+        return Column(mapping, f"{key}.{inner.key}", owner.model_fields[name].annotation, inner, _lists(column))
     # A plain Pydantic model, which ODMantic stores by the names of its fields.
     plain = plain_model(object.__getattribute__(column, "type_"))
     if plain is None or name not in plain.model_fields:
         return None
-    return Column(mapping, f"{key}.{name}", plain.model_fields[name].annotation, None)
+    return Column(mapping, f"{key}.{name}", plain.model_fields[name].annotation, None, _lists(column))
+
+
+def _lists(column: Column[Any]) -> tuple[str, ...]:
+    """Return the paths of the lists that the fields of the embedded model *column* holds lie in."""
+    lists, key = column.lists_, column.key_
+    return (*lists, key) if _is_list(column.type_) else lists
 
 
 def plain_model(annotation: object) -> type[BaseModel] | None:
@@ -295,19 +309,21 @@ def plain_model(annotation: object) -> type[BaseModel] | None:
 
 
 def _compared(column: Column[Any], operator: str, other: object) -> Expression:
+    if is_computed(other):
+        return compared(operator, column, other)
     if isinstance(other, odm.FieldProxy):
         right = column_of(other)
         if right.mapping_ is not column.mapping_:
             raise ArgumentError(f"{_named(column)} cannot be compared with {_named(right)}, a field of another model")
         return Expression(column.mapping_, {"$expr": {operator: [f"${column.key_}", f"${right.key_}"]}})
-    return _condition(column, operator, _operand(column, other))
+    return _condition(column, operator, operand_of(column, other))
 
 
 def _condition(column: Column[Any], operator: str, operand: object) -> Expression:
     return Expression(column.mapping_, {column.key_: {operator: operand}})
 
 
-def _operand(column: Column[Any], value: object) -> object:
+def operand_of(column: Column[Any], value: object) -> object:
     """Return a value encoded; the string of an ObjectId is one where the field holds such."""
     if isinstance(value, str) and _is_object_id(column):
         if not bson.ObjectId.is_valid(value):
@@ -320,7 +336,7 @@ def _several(column: Column[Any], method: str, values: object) -> list[object]:
     if isinstance(values, (str, bytes, Mapping, BaseModel)) or not isinstance(values, Iterable):
         got = cast("object", values)  # type: ignore[redundant-cast]  # not to pyright
         raise ArgumentTypeError(f"{_named(column)}.{method}() takes a list of values, got {shown(got)}")
-    return [_operand(column, value) for value in cast("Iterable[object]", values)]
+    return [operand_of(column, value) for value in cast("Iterable[object]", values)]
 
 
 def _text(column: Column[Any], method: str, value: object) -> str:
@@ -335,11 +351,22 @@ def _matched(column: Column[Any], pattern: str, options: str) -> Expression:
     return Expression(column.mapping_, {column.key_: {"$regex": pattern, "$options": options}})
 
 
-def _like(pattern: str) -> str:
+def _like(column: Column[Any], method: str, pattern: str, escape: str | None) -> str:
+    if escape is not None and len(_text(column, method, escape)) != 1:
+        raise ArgumentError(f"{_named(column)}.{method}(escape=...) takes one character, got {shown(escape)}")
     wild = {"%": ".*", "_": "."}
-    body = "".join(wild.get(character) or re.escape(character) for character in pattern)
+    parts: list[str] = []
+    characters = iter(_text(column, method, pattern))
+    for character in characters:
+        if character == escape:
+            literal = next(characters, None)
+            if literal is None:
+                raise ArgumentError(f"{_named(column)}.{method}(): {shown(pattern)} ends with its escape character")
+            parts.append(re.escape(literal))
+        else:
+            parts.append(wild.get(character) or re.escape(character))
     # Without the end, a prefix pattern can use an index.
-    return f"^{body[:-2]}" if body.endswith(".*") and pattern.endswith("%") else rf"^{body}\z"
+    return "^" + "".join(parts[:-1]) if parts and parts[-1] == ".*" else rf"^{''.join(parts)}\z"
 
 
 def _is_object_id(column: Column[Any]) -> bool:
@@ -348,19 +375,46 @@ def _is_object_id(column: Column[Any]) -> bool:
     if field is not None and field.shape is Shape.REFERENCE:
         target = cast("Mapped", field.target)
         annotation = target.model.model_fields[target.primary].annotation
-    return any(
-        get_origin(part) is None and isinstance(part, type) and issubclass(part, bson.ObjectId)
-        for part in (annotation, *get_args(annotation))
-    )
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if get_origin(kind) is None]
+    if str in kinds:  # where either may be stored, text is text
+        return False
+    return any(isinstance(kind, type) and issubclass(kind, bson.ObjectId) for kind in kinds)
 
 
 def _is_list(annotation: object) -> bool:
-    parts = (annotation, *get_args(annotation))
-    return any((get_origin(part) or part) in (list, set, frozenset, tuple) for part in parts)
+    origin = get_origin(annotation) or annotation
+    if origin in (Union, UnionType, Annotated):
+        return any(map(_is_list, get_args(annotation)))
+    return origin in (list, set, frozenset, tuple)
+
+
+def _for_one_value(column: Column[Any], operators: Document) -> Expression:
+    """Return the condition that one and the same value fits all *operators*, wherever lists are on the way to it.
+
+    MongoDB would be content with a list in which one element fits one of them, and another one the other.
+    """
+    path = column.key_
+    whole = any(isinstance(operand, list) for operand in operators.values())
+    condition: Document = {"$elemMatch": operators} if _is_list(column.type_) and not whole else operators
+    for outer in reversed(column.lists_):
+        condition = {"$elemMatch": {path[len(outer) + 1 :]: condition}}
+        path = outer
+    return Expression(column.mapping_, {path: condition})
 
 
 def _named(column: Column[Any]) -> str:
     return f"{column.mapping_.name}.{column.key_}"
 
 
-__all__ = ["Column", "Expression", "Model", "class_mapping", "column_of", "combined", "plain_model", "top_level"]
+__all__ = [
+    "Column",
+    "Expression",
+    "KeyText",
+    "Model",
+    "class_mapping",
+    "column_of",
+    "combined",
+    "operand_of",
+    "plain_model",
+    "top_level",
+]

@@ -6,13 +6,17 @@ Called by the facade's statements, clause by clause, so that a mistake is report
 from __future__ import annotations
 
 from collections.abc import Mapping as AnyMapping
-from typing import cast
+from typing import Any, cast
+
+from pydantic import AliasChoices
 
 from . import odmantic_internals as odm
-from .columns import Expression, column_of
+from .columns import Expression, column_of, operand_of, top_level
+from .computed import is_computed, rendered
 from .encoding import Document, encode_field, encode_operand, is_document
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Mapping
+from .scopes import DocumentScope
 from .shown import shown
 from .validation import validated
 
@@ -52,6 +56,21 @@ def _condition(mapping: Mapping, criterion: object) -> Document:
     )
 
 
+def expression(mapping: Mapping, value: object) -> object:
+    """Return a computed value, a column or a constant as an aggregation expression over documents of the model.
+
+    A constant is data: it stands under `$literal`.
+
+    Raises:
+        ArgumentError: a field belongs to another model, a constant cannot be encoded, or the value is one of many
+            documents.
+    """
+    try:
+        return rendered(value, DocumentScope(mapping, condition))
+    except RecursionError:
+        raise ArgumentError("a computed value is nested too deeply. Nothing was sent.") from None
+
+
 def conjunction(first: Document, second: Document) -> Document:
     """Return the filter that asks for both."""
     if not first or not second:
@@ -64,8 +83,13 @@ def conjunction(first: Document, second: Document) -> Document:
 
 def equality(mapping: Mapping, name: str, value: object) -> Document:
     """Return one keyword of `filter_by()` as a filter; the value is data, never an operator."""
-    field = mapping.field(name, "filter_by()")
-    return {field.key: {"$eq": encode_operand(value, field)}}
+    where = "filter_by()"
+    if name == "_id" and name not in mapping.fields:
+        raise ArgumentError(
+            f"{where}: the key of {mapping.name} is called {mapping.primary!r}; write filter_by({mapping.primary}=...)"
+        )
+    field = mapping.field(name, where)
+    return {field.key: {"$eq": operand_of(top_level(mapping, field), value)}}
 
 
 def ordering(mapping: Mapping, clause: object) -> list[tuple[str, int]]:
@@ -93,19 +117,61 @@ def primary_key(mapping: Mapping, key: object) -> object:
     Raises:
         ArgumentError: it cannot be a key of the model.
     """
-    field = mapping.fields[mapping.primary]
+    field = _primary(mapping)
     return encode_field(field, validated(mapping, field, key, f"get({mapping.name}, ...)"))
 
 
-def expect_fields(mapping: Mapping, names: AnyMapping[str, object], where: str) -> None:
-    """Check that every name is a field of the model.
+def arguments(mapping: Mapping, values: AnyMapping[Any, object]) -> tuple[dict[str, object], bool]:
+    """Return one document of `insert().values()` as what the class is called with.
+
+    Arguments:
+        mapping: the model.
+        values: by field name, by what Pydantic calls the field (`alias`), or by column; the key by `_id`, too.
+
+    Returns:
+        The keyword arguments, and whether the key is among them.
 
     Raises:
-        ArgumentError: one is not.
+        ArgumentTypeError: a key is none of these.
+        ArgumentError: a field is unknown, or named twice.
     """
-    if not mapping.keeps_extra:
-        for name in names:
-            mapping.field(name, where)
+    where = f"insert({mapping.name}).values()"
+    fields = {alias: name for name in mapping.fields for alias in _aliases(mapping, name)}
+    given: dict[str, object] = {}
+    found: set[str] = set()
+    for key, value in values.items():
+        name = _field_name(mapping, key, where)
+        alias = name
+        if name in fields:  # as the class takes it
+            name = fields[name]
+        elif name == "_id" or name in mapping.fields or not mapping.keeps_extra:
+            name = mapping.primary if name == "_id" else mapping.field(name, where).name
+            alias = next(iter(_aliases(mapping, name)), name)
+        if name in found:
+            raise ArgumentError(f"{where}: {name!r} is there twice, in {shown(dict(values))}")
+        found.add(name)
+        given[alias] = value
+    return given, mapping.primary in found
+
+
+def _aliases(mapping: Mapping, name: str) -> list[str]:
+    """Return what the class calls a field when it is made; nothing if that is its name."""
+    alias = mapping.model.model_fields[name].validation_alias
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return [choice for choice in choices if isinstance(choice, str)]
+
+
+def _field_name(mapping: Mapping, key: object, where: str) -> str:
+    """Return the name in a key of a dict of values: a name, or a column."""
+    if isinstance(key, str):
+        return key
+    if not isinstance(key, odm.FieldProxy):
+        raise ArgumentTypeError(f"{where} takes names of fields, or columns, as keys, got {shown(key)}")
+    path = _path(mapping, key, where)
+    if path not in mapping.by_key:
+        outer = mapping.by_key[path.partition(".")[0]].name
+        raise ArgumentError(f"{where}: {path!r} lies inside of {mapping.name}.{outer}; give that as a whole")
+    return mapping.by_key[path].name
 
 
 def _filter(mapping: Mapping, given: AnyMapping[str, object], *, known_only: bool) -> Document:
@@ -157,6 +223,8 @@ def _flattened(operator: str, parts: list[object]) -> list[object]:
 
 def _operand(mapping: Mapping, key: str, operand: object) -> object:
     """Return an operand encoded; a dict holds operators, each with an operand of its own."""
+    if is_computed(operand) and key == "$expr":
+        return expression(mapping, operand)
     if isinstance(operand, odm.FieldProxy):
         raise ArgumentError(
             f"where(): {key!r} is compared with the field {+operand!r}; ODMantic's operators compare with values only. "
@@ -165,6 +233,10 @@ def _operand(mapping: Mapping, key: str, operand: object) -> object:
     if is_document(operand) and not key.startswith("$"):
         return {name: _operand(mapping, key, value) for name, value in operand.items()}
     return encode_operand(operand, mapping.by_key.get(key))
+
+
+def _primary(mapping: Mapping) -> FieldMap:
+    return mapping.fields[mapping.primary]
 
 
 def _path(mapping: Mapping, proxy: odm.FieldProxy, where: str) -> str:

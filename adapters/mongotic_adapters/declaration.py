@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import odmantic
@@ -23,6 +24,7 @@ from . import odmantic_internals as odm
 from .columns import top_level
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import class_mapping
+from .shown import shown
 
 SPARE_PRIMARY = "document_id"
 """What the primary field is called in a model that uses the name `id` for a field of its own."""
@@ -125,8 +127,42 @@ class IndexList(list[AnyIndex]):
         return (*odm.field_indexes(self._model), *own)
 
 
+if TYPE_CHECKING:
+    _PydanticMetaclass = type
+else:
+    _PydanticMetaclass = type(BaseModel)
+
+
+class _BeforeTwin(_PydanticMetaclass):
+    """Comes after ODMantic's metaclass and before Pydantic's: once the class is made, and its twin is not yet.
+
+    ODMantic makes the plain Pydantic twin of the same body. Methods that say `super()` belong to one class alone, so
+    the twin, which describes data, goes without them.
+    """
+
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
+    ) -> Any:  # as Pydantic's
+        made = cast("Any", super().__new__)(cls, name, bases, namespace, **options)
+        if namespace.pop("__classcell__", None) is not None:
+            for method in [key for key, value in namespace.items() if _says_super(value)]:
+                del namespace[method]
+        return made
+
+
+def _says_super(value: object) -> bool:
+    if isinstance(value, FunctionType):
+        # The compiler gives such a function a cell for its class; a decorator keeps what it wraps here.
+        return "__class__" in value.__code__.co_freevars or _says_super(value.__dict__.get("__wrapped__"))
+    if isinstance(value, property):
+        return any(map(_says_super, (value.fget, value.fset, value.fdel)))
+    if isinstance(value, (classmethod, staticmethod)):
+        return _says_super(cast("Any", value).__func__)
+    return type(value).__module__.startswith("pydantic.") and _says_super(getattr(value, "wrapped", None))
+
+
 @dataclass_transform(kw_only_default=True, field_specifiers=(Field, odmantic.Field, PrivateAttr))
-class MongoModelMetaclass(ModelMetaclass):
+class MongoModelMetaclass(ModelMetaclass, _BeforeTwin):
     """Turns a declaration of mongotic 0.5 into one of ODMantic."""
 
     @property
@@ -149,9 +185,11 @@ class MongoModelMetaclass(ModelMetaclass):
     ) -> Any:  # as Pydantic's
         shown = str(namespace.get("__qualname__", name))
         _expect_free_names(shown, namespace)
+        _expect_text(shown, namespace)
         indexes = _indexes(shown, namespace.pop("__indexes__", None))
         declared = Declared(bases, namespace)
         declared.write_to(namespace)
+        _take_config(namespace)
         table = namespace.get("__tablename__") or _inherited(bases, "__tablename__")
         if table:
             namespace["model_config"] = {**namespace.get("model_config", {}), "collection": table}
@@ -194,6 +232,29 @@ class MongoModelMetaclass(ModelMetaclass):
         return "__declared__" in vars(cls) and not any(cls is hidden for hidden in _hidden_bases.get())
 
 
+def describable(schema: object) -> object:
+    """Return a copy of a core schema in which every value ODMantic reads from text is described as text.
+
+    ODMantic says what such a value is made of, a decimal say, and not what it is written as; Pydantic then fails to
+    describe what it serializes.
+    """
+    if isinstance(schema, dict):
+        node = cast("dict[str, Any]", schema)
+        if node.get("type") == "chain" and _is_odmantics(node["steps"][-1]):
+            return cast("object", node["steps"][0])
+        return {key: value if key in _NO_SCHEMAS else describable(value) for key, value in node.items()}
+    return [describable(item) for item in cast("list[object]", schema)] if isinstance(schema, list) else schema
+
+
+# Where a core schema holds values of the user's and not schemas.
+_NO_SCHEMAS = frozenset({"cls", "config", "default", "expected", "metadata", "serialization"})
+
+
+def _is_odmantics(step: dict[str, Any]) -> bool:
+    function = step["function"]["function"] if step["type"] == "function-plain" else None
+    return getattr(function, "__module__", "") == "odmantic.bson"
+
+
 def _indexes(model: str, given: object) -> Sequence[AnyIndex] | None:
     """Return what a class body says of its indexes, None for nothing."""
     if given is None:
@@ -218,6 +279,22 @@ def _expect_free_names(model: str, namespace: dict[str, Any]) -> None:
             raise ArgumentError(
                 f"{model}.{name}: on a MongoBaseModel the name {name} has a meaning of its own; call it something else"
             )
+
+
+def _expect_text(model: str, namespace: dict[str, Any]) -> None:
+    """Check that the names of database and collection are text."""
+    for name in ("__databasename__", "__tablename__"):
+        if not isinstance(namespace.get(name, ""), str):
+            raise ArgumentTypeError(f"{model}.{name} = {shown(namespace[name])}: it takes a name, as text")
+
+
+def _take_config(namespace: dict[str, Any]) -> None:
+    """Put what stands in a class called Config, Pydantic's older form, into `model_config`."""
+    config: object = namespace.get("Config")
+    if isinstance(config, type):
+        del namespace["Config"]
+        found = {name: getattr(config, name) for name in dir(config) if not name.startswith("__")}
+        namespace["model_config"] = {**found, **namespace.get("model_config", {})}
 
 
 def _inherited(bases: tuple[type, ...], name: str) -> Any:  # of whatever type the user gave

@@ -25,6 +25,7 @@ from .errors import (
     RowError,
     restored,
 )
+from .instance_state import state_of
 from .port import ALL, Failure, WriteFailed
 
 E = TypeVar("E", bound=OperationalError)
@@ -183,9 +184,14 @@ def integrity_error(
     error = cast("driver.DuplicateKeyError", failure.error)
     details = cast("dict[str, object]", error.details or {})
     keys = cast("dict[str, object]", details.get("keyValue") or {"_id": name})
+    state = state_of(instance)
+    if state is None or state.owner is None:  # of a statement, which leaves nothing to be done later
+        progress = f"Written: {len(written)}; not written: {len(pending)}."
+    else:
+        progress = _progress(written, pending)
     message = (
         f"{name} was not written: a document with {_listed(keys)} exists already, and it was left as it is. "
-        f"{_progress(written, pending)} To overwrite it, read it and change it."
+        f"{progress} To overwrite it, read it and change it."
     )
     return IntegrityError(message, instance, error, written=written, pending=pending)
 

@@ -31,6 +31,7 @@ from .errors import ArgumentError
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .shown import shown
 from .stand_ins import ordered, stand_in
+from .statement_part import StatementPart
 
 Document: TypeAlias = dict[str, object]
 """A document, or a part of one, as the driver takes and gives it."""
@@ -73,6 +74,8 @@ def encode_value(value: object) -> object:
 
 
 def _encode_rarer(value: object) -> object:
+    if isinstance(value, StatementPart):
+        raise value.refusal()
     if isinstance(value, enum.Enum):
         return encode_value(value.value)
     if isinstance(value, BaseModel) or (is_dataclass(value) and not isinstance(value, type)):

@@ -59,6 +59,10 @@ class ArgumentTypeError(ArgumentError, TypeError):
     """An argument has a type that cannot be used; nothing was sent."""
 
 
+class UnsupportedError(ArgumentTypeError, NotImplementedError):
+    """What SQLAlchemy can do and MongoDB, or mongotic, cannot; the message says what to write instead."""
+
+
 class InvalidRequestError(MongoticError):
     """The session or the instance is not in a state that allows this; nothing was sent."""
 

@@ -12,9 +12,10 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from . import unsupported
 from .column_path import Path
 from .column_reader import ColumnReader
-from .columns import Column
+from .columns import Column, KeyText
 from .encoding import Document
 from .errors import ArgumentError, DocumentError
 from .rows import AnyRow, row_class
@@ -32,7 +33,8 @@ class Projection:
 
     Attributes:
         mapping: the model.
-        readers: the columns.
+        columns: the columns.
+        readers: their readers.
         names: what each is called in a row.
         keys: the projection for `find`: just these keys.
 
@@ -41,11 +43,13 @@ class Projection:
     """
 
     def __init__(self, columns: Sequence[Column[Any]]) -> None:
+        self.columns = tuple(columns)
         self.readers = [ColumnReader(column) for column in columns]
         self.mapping = self.readers[0].mapping
         self._expect_one_model()
         paths = tuple(reader.dotted for reader in self.readers)
-        self.names = _names([reader.path for reader in self.readers])
+        self._texts = [isinstance(column, KeyText) for column in columns]
+        self.names = _names([reader.path for reader in self.readers], self._texts)
         self.keys = _keys([reader.key for reader in self.readers])
         self._row = row_class(self.names, paths)
 
@@ -70,10 +74,13 @@ class Projection:
         return self._columns(documents, self._computed)[0]
 
     def _values(self, documents: Sequence[Document]) -> list[Values]:
-        return [reader.values(documents) for reader in self.readers]
+        return self._with_texts([reader.values(documents) for reader in self.readers])
 
     def _computed(self, documents: Sequence[Document]) -> list[Values]:
-        return [reader.computed(documents, index) for index, reader in enumerate(self.readers)]
+        return self._with_texts([reader.computed(documents, index) for index, reader in enumerate(self.readers)])
+
+    def _with_texts(self, columns: list[Values]) -> list[Values]:
+        return [list(map(str, values)) if text else values for text, values in zip(self._texts, columns, strict=True)]
 
     def _columns(self, documents: Sequence[Document], extract: Extract) -> list[Values]:
         try:
@@ -93,19 +100,20 @@ class Projection:
     def _expect_one_model(self) -> None:
         for reader in self.readers:
             if reader.mapping is not self.mapping:
-                first, other = self.mapping.name, reader.mapping.name
-                raise ArgumentError(
-                    f"select(): {first}.{self.readers[0].dotted} and {other}.{reader.dotted} are of two models; ask a "
-                    f"query of its own for each: select({first}.{self.readers[0].dotted}) and "
-                    f"select({other}.{reader.dotted})"
-                )
+                raise unsupported.columns_of_two_models(self.readers[0], reader)
 
 
-def _names(paths: Sequence[Path]) -> tuple[str, ...]:
-    """Return what the columns are called: by the field's name, or by the whole path where that is not enough."""
-    last = Counter(path[-1].name for path in paths)
+def _names(paths: Sequence[Path], texts: Sequence[bool]) -> tuple[str, ...]:
+    """Return what the columns are called: by the field's name, or by the whole path where that is not enough.
+
+    Arguments:
+        paths: the way to each.
+        texts: which of them are the key as text, which is called `_id`.
+    """
+    short = ["_id" if text else path[-1].name for path, text in zip(paths, texts, strict=True)]
+    last = Counter(short)
     long = ["_".join(step.name for step in path) for path in paths]
-    names = tuple(whole if last[path[-1].name] > 1 else path[-1].name for path, whole in zip(paths, long, strict=True))
+    names = tuple(whole if last[name] > 1 else name for name, whole in zip(short, long, strict=True))
     for name, number in Counter(names).items():
         if number > 1:
             raise ArgumentError(f"select(): two columns would be called {name!r}; select each column once")

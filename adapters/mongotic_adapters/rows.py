@@ -22,6 +22,7 @@ class Row(tuple[Unpack[Ts]]):
 
     The value of an embedded field has the name of that field (`row.city`), and is found by its path too
     (`row["address.city"]`); where two columns would have the same name, the embedded one is called `address_city`.
+    The key as text, `User._id` of a `MongoBaseModel`, is `row._id`.
     A row cannot be changed, and is equal to every tuple of the same values.
     """
 

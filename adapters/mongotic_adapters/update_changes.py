@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
+from typing import Any, TypeAlias, cast
 
 from . import odmantic_internals as odm
-from .columns import column_of
+from .compiler import expression
+from .computed import Computed
 from .encoding import Document
 from .errors import ArgumentError
 from .mapping import Mapping
@@ -24,19 +25,6 @@ from .update_target import Target, target_of
 
 UpdateDocument: TypeAlias = "Document | list[Document]"
 """What MongoDB takes as an update: operators with paths, or a pipeline."""
-
-
-@runtime_checkable
-class Renderable(Protocol):
-    """A value that the server computes from the document."""
-
-    def render(self, mapping: Mapping, where: str) -> object:
-        """Return the aggregation expression.
-
-        Raises:
-            ArgumentError: it names a field of another model; the message starts with *where*.
-        """
-        ...
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -107,13 +95,10 @@ class Changes:
             raise ArgumentError(f"{where}: {field.name!r} is part of the shard key, which a document keeps")
         if isinstance(value, Operator):
             return Change(target, compiled(value, target, where))
-        if isinstance(value, odm.FieldProxy):
-            column = column_of(value)
-            if column.mapping_ is not mapping:
-                raise ArgumentError(f"{where}: {column!r} is no field of {mapping.name}")
-            return Change(target, Compiled("$set", f"${column.key_}", None), is_expression=True)
-        if isinstance(value, Renderable) and not isinstance(value, type):
-            return Change(target, Compiled("$set", value.render(mapping, where), None), is_expression=True)
+        if isinstance(value, (odm.FieldProxy, Computed)):
+            return Change(target, Compiled("$set", expression(mapping, value), None), is_expression=True)
+        if isinstance(value, odm.QueryExpression):
+            raise ArgumentError(f"{where}: {target.name!r} is given a condition, which is no value; see case()")
         stored = target.value(value, where)
         return Change(target, Compiled("$set", stored, stored))
 

@@ -20,6 +20,7 @@ from .compiler import condition
 from .encoding import Document, is_document
 from .errors import ArgumentError, ArgumentTypeError
 from .shown import shown
+from .statement_part import StatementPart
 from .update_target import Target, target_of
 
 
@@ -34,7 +35,7 @@ UNKNOWN: Final = _Sign.UNKNOWN
 """A value that only the server knows."""
 
 
-class Operator:
+class Operator(StatementPart):
     """What is to be done with a field, other than setting it; made by the functions of `mongotic.ops`.
 
     Arguments:
@@ -50,6 +51,12 @@ class Operator:
         self.name = name
         self.value = value
         self.options = {key: option for key, option in options.items() if option is not None}
+
+    def refusal(self) -> ArgumentError:
+        """Return the error for one that was given where a value belongs."""
+        return ArgumentError(
+            f"ops.{self!r} cannot be a value; it belongs into update().values(), for a field of its own"
+        )
 
     def __repr__(self) -> str:
         given = [] if self.value is MISSING else [shown(self.value)]

@@ -3,7 +3,7 @@
 from mongotic_adapters.clients import create_async_engine, create_async_indexes
 from mongotic_adapters.pymongo_async import AIOCursor, AIOEngine, AIOSession, AIOTransaction
 
-from .result import AsyncScalarResult, AsyncSelectResult
+from .result import AsyncScalarResult, AsyncSelectResult, AwaitedScalarResult
 from .retrying import run_transaction
 from .scoped import async_scoped_session
 from .session import AsyncSession, async_sessionmaker
@@ -18,6 +18,7 @@ __all__ = [
     "AsyncSelectResult",
     "AsyncSession",
     "AsyncSessionTransaction",
+    "AwaitedScalarResult",
     "async_scoped_session",
     "async_sessionmaker",
     "create_async_engine",

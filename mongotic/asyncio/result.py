@@ -11,11 +11,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from typing_extensions import TypeVarTuple, Unpack
 
-from mongotic_adapters.flows.questions import Query
+from mongotic_adapters.flows.questions import Buffer, Query
 from mongotic_adapters.rows import Row
 
-from ..query_results import QueryResult, ScalarResult, SelectResult, buffered_scalars
-from .unawaited import Answer, AnswerList, Unawaited
+from ..query_results import NOBODY, QueryResult, ScalarResult, SelectResult
+from .unawaited import Answer, AnswerList, Unawaited, awaited
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,26 +46,32 @@ class AsyncScalarResult(Unawaited, Generic[T]):
         self._session = session
         self._query = query
 
+    @awaited("session.scalars(statement).all()")
     async def all(self) -> list[T]:
         """Return everything the query gives; see `ScalarResult.all`."""
         return await self._session.run(self._query.all())
 
+    @awaited("session.scalars(statement).first()")
     async def first(self) -> T | None:
         """Return the first, or None; see `ScalarResult.first`."""
         return await self._session.run(self._query.first())
 
+    @awaited("session.scalars(statement).one()")
     async def one(self) -> T:
         """Return the only one; see `ScalarResult.one`."""
         return await self._session.run(self._query.one())
 
+    @awaited("session.scalars(statement).one_or_none()")
     async def one_or_none(self) -> T | None:
         """Return the only one, or None; see `ScalarResult.one_or_none`."""
         return await self._session.run(self._query.one_or_none())
 
+    @awaited("session.scalars(statement).count()")
     async def count(self) -> int:
         """Return how many documents the query gives; see `ScalarResult.count`."""
         return await self._session.run(self._query.count())
 
+    @awaited("session.scalars(statement).exists()")
     async def exists(self) -> bool:
         """Tell whether the query gives any document; see `ScalarResult.exists`."""
         return await self._session.run(self._query.exists())
@@ -74,11 +80,11 @@ class AsyncScalarResult(Unawaited, Generic[T]):
         """Give one after the other; see `ScalarResult.__iter__`."""
         return self._session.guarded(self._query.stream())
 
-    def __await__(self) -> Generator[Any, None, ScalarResult[T]]:  # the event loop decides what passes through it
+    def __await__(self) -> Generator[Any, None, AwaitedScalarResult[T]]:  # the event loop decides what passes
         return self._buffered().__await__()
 
-    async def _buffered(self) -> ScalarResult[T]:
-        return buffered_scalars(await self.all(), str(self._query))
+    async def _buffered(self) -> AwaitedScalarResult[T]:
+        return AwaitedScalarResult(NOBODY, Buffer(await self.all(), str(self._query)))
 
     def _advice(self) -> str:
         return (
@@ -89,6 +95,15 @@ class AsyncScalarResult(Unawaited, Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._query}>"
+
+
+class AwaitedScalarResult(ScalarResult[T]):
+    """What `await session.scalars(statement)` gives: a `ScalarResult` that `async for` takes, too."""
+
+    async def __aiter__(self) -> AsyncGenerator[T, None]:
+        """Give one after the other; see `ScalarResult.__iter__`."""
+        for item in self.all():
+            yield item
 
 
 class AsyncBufferedResult(Unawaited, Generic[T]):

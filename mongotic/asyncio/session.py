@@ -42,6 +42,7 @@ from ..statements import Delete, Insert, Returning, Update, delete
 from .result import AsyncScalarResult, AsyncSelectResult
 from .streaming import AsyncStream
 from .transaction import AsyncSessionTransaction
+from .unawaited import EnteredByAsyncWith, awaited
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class Done:
             yield from self._rest().__await__()
 
 
-class AsyncSession(SessionBase, Generic[SyncResults]):
+class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
     """A unit of work on ODMantic models, for asyncio; see `mongotic.Session`.
 
     To type checkers, a session with `sync_results=True` is an `AsyncSession[Literal[True]]`.
@@ -135,17 +136,20 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
     async def scalar(self, statement: Select[tuple[T]]) -> T | None: ...
     @overload
     async def scalar(self, statement: Returning[M]) -> M | None: ...
+    @awaited("session.scalar(statement)")
     async def scalar(self, statement: Select[tuple[T]] | Returning[M]) -> T | M | None:
         """Return the first instance or value a query gives, or None; see `Session.scalar`."""
         if isinstance(statement, Returning):
             return await self.scalars(statement).first()
         return await self.scalars(statement).first()
 
+    @awaited("session.get(model, key)")
     async def get(self, model: type[M], key: object, *, populate_existing: bool = False) -> M | None:
         """Return the instance with that primary key, or None; see `Session.get`."""
         flow = reading.get(self._port, self._books, mapping_of(model), key, populate_existing=populate_existing)
         return cast("M | None", await self.run(flow))
 
+    @awaited("session.get_one(model, key)")
     async def get_one(self, model: type[M], key: object, *, populate_existing: bool = False) -> M:
         """Return the instance with that primary key; see `Session.get_one`."""
         flow = reading.get_one(self._port, self._books, mapping_of(model), key, populate_existing=populate_existing)
@@ -211,6 +215,7 @@ class AsyncSession(SessionBase, Generic[SyncResults]):
     async def execute(self: AsyncSession[Literal[True]], statement: Returning[M]) -> SelectResult[M]: ...
     @overload
     async def execute(self: AsyncSession[Literal[False]], statement: Returning[M]) -> AsyncSelectResult[M]: ...
+    @awaited("session.execute(statement)")
     async def execute(
         self, statement: Insert[M] | Update[M] | Delete[M] | Select[Any] | Returning[M], rows: Rows | None = None
     ) -> Result | AsyncSelectResult[Unpack[tuple[Any, ...]]] | SelectResult[Unpack[tuple[Any, ...]]]:

@@ -13,7 +13,7 @@ import mongotic.asyncio
 import mongotic.exceptions
 from mongotic import ScalarResult, SelectResult, Session, sessionmaker
 from mongotic.asyncio import AsyncScalarResult, AsyncSelectResult, AsyncSession, async_sessionmaker
-from mongotic.asyncio.unawaited import Unawaited
+from mongotic.asyncio.unawaited import EnteredByAsyncWith, Unawaited
 
 PAIRS: list[tuple[type[Any], type[Any]]] = [
     (Session, AsyncSession),
@@ -32,8 +32,9 @@ AWAITING_ONLY = {
 
 
 def mongotics_own(kind: type[Any]) -> list[type[Any]]:
-    """The classes of mongotic that *kind* is made of; what only refuses to be used before it is awaited is no part."""
-    return [base for base in kind.__mro__ if base.__module__.startswith("mongotic") and base is not Unawaited]
+    """The classes of mongotic that *kind* is made of; what only refuses to be used wrongly is no part."""
+    refusing = (Unawaited, EnteredByAsyncWith)
+    return [base for base in kind.__mro__ if base.__module__.startswith("mongotic") and base not in refusing]
 
 
 def public(kind: type[Any]) -> dict[str, Any]:
@@ -167,7 +168,7 @@ def test_a_method_that_asks_the_server_is_awaited_on_the_awaiting_side_alone() -
         name
         for _, awaiting in PAIRS
         for name, member in public(awaiting).items()
-        if inspect.iscoroutinefunction(member)
+        if inspect.iscoroutinefunction(inspect.unwrap(member) if callable(member) else member)
     }
     assert {
         "all",

@@ -196,12 +196,28 @@ def test_select_of_columns_of_two_models() -> None:
         select(Order.name, Other.name)
 
 
-@pytest.mark.parametrize("entity", ["name", 1, None, Order.age == 1, desc(Order.age)])
-def test_select_of_something_else(entity: Any) -> None:
-    with pytest.raises(TypeError, match="expected a"):
+@pytest.mark.parametrize(
+    ("entity", "advice"),
+    [
+        ("name", r"got 'name'; write select\(User\) for whole instances, or select\(User\.name, User\.age\)"),
+        (1, r"got 1; write select\(User\)"),
+        (None, r"got None; write select\(User\)"),
+        ([Order.name], r"without the brackets: select\(User\.name, User\.age\)"),
+        (Order.age == 1, r"a condition comes after it: select\(User\)\.where"),
+        (desc(Order.age), r"an order comes after it: select\(User\)\.order_by"),
+    ],
+)
+def test_select_of_something_else(entity: Any, advice: str) -> None:
+    expected = rf"takes a class derived from odmantic\.Model, or columns of one, .*{advice}"
+    with pytest.raises(TypeError, match=expected):
         untyped.select(entity)
-    with pytest.raises(TypeError, match=r"expected a field of a model class, User\.name say"):
+    with pytest.raises(TypeError, match=expected):
         untyped.select(Order.name, entity)
+
+
+def test_select_of_an_embedded_model() -> None:
+    with pytest.raises(TypeError, match=r"through the field that holds it: select\(User\.address\)"):
+        untyped.select(Address)
 
 
 def test_select_of_one_column_twice() -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Optional, Text, cast, get_type_hints
 
 import pytest
 from bson import ObjectId
-from odmantic import EmbeddedModel, Index, Model, Reference, SyncEngine
+from odmantic import AIOEngine, EmbeddedModel, Index, Model, Reference, SyncEngine
 from odmantic import Field as ODMField
 from pydantic import BaseModel, Field, PrivateAttr, TypeAdapter, ValidationError, field_validator
 from pymongo import ASCENDING, IndexModel
@@ -367,6 +367,60 @@ async def test_the_key_can_be_set_before_it_is_stored(session: AsyncSession, raw
         user._id = "507f1f77bcf86cd799439012"
 
 
+def test_the_key_of_what_odmantic_stored_is_text(sync_engine: SyncEngine) -> None:
+    class Simple(MongoBaseModel):
+        __tablename__ = "simple"
+        name: str
+
+    user = Simple(name="Ann")
+    others = [Simple(name="Bob"), Simple(name="Cid")]
+    sync_engine.save(user)
+    sync_engine.save_all(others)
+    assert [one._id for one in (user, *others)] == [str(one.id) for one in (user, *others)]
+    with pytest.raises(InvalidRequestError, match="can no longer be changed"):
+        user._id = "507f1f77bcf86cd799439012"
+
+
+async def test_a_key_set_to_none_is_made_up_anew(session: AsyncSession, raw: Database[Document]) -> None:
+    user = User(name="Ann", email="a")
+    user._id = "507f1f77bcf86cd799439011"
+    user._id = None
+    assert user._id is None
+    session.add(user)
+    await session.commit()
+    assert (raw["users"].find_one() or {})["_id"] == user.id != ObjectId("507f1f77bcf86cd799439011")
+    with pytest.raises(InvalidRequestError, match="can no longer be changed"):
+        user._id = None
+
+
+def test_a_key_that_is_not_made_up_cannot_be_none() -> None:
+    class Coded(MongoBaseModel):
+        __tablename__ = "coded"
+        code: str = ODMField(primary_field=True)
+
+    with pytest.raises(ArgumentError, match="keys of Coded are not made up; assign one"):
+        Coded(code="a")._id = None
+
+
+async def test_a_row_has_the_key_as_text(session: AsyncSession) -> None:
+    user = User(name="Ann", email="a")
+    session.add(user)
+    await session.commit()
+    row: Any = await (await session.execute(select(untyped._id, untyped.id, untyped.name))).one()
+    assert row == (str(user.id), user.id, "Ann")
+    assert (row._id, row["_id"], row.id) == (user._id, user._id, user.id)
+    assert await session.scalars(select(untyped._id).distinct()).all() == [user._id]
+    assert await session.scalars(select(untyped._id).where(untyped._id == user._id)).one() == user._id
+
+
+async def test_a_dict_in_where_is_sent_as_it_is(session: AsyncSession) -> None:
+    user = User(name="Ann", email="a")
+    session.add(user)
+    await session.commit()
+    assert await session.scalars(select(User).where({"_id": user._id})).first() is None
+    assert await session.scalars(select(User).where({"_id": user.id})).first() is user
+
+
 def test_a_key_of_the_wrong_kind() -> None:
     user = User(name="Ann")
     with pytest.raises(ArgumentError, match=r"'zz' does not fit User\.id"):
@@ -472,6 +526,13 @@ async def test_indexes_are_created(backend: Backend, raw: Database[Document]) ->
         else:
             await create_async_indexes(bind, User, Team)
     assert sorted(raw["users"].index_information()) == ["_id_", "email_1"]
+
+
+async def test_indexes_of_no_model_are_refused(sync_engine: SyncEngine, pymongo_engine: AIOEngine) -> None:
+    with pytest.raises(ArgumentError, match=r"takes the model classes too: create_indexes\(engine, User, Book\)"):
+        create_indexes(sync_engine)
+    with pytest.raises(ArgumentError, match=r"create_async_indexes\(engine, User, Book\)"):
+        await create_async_indexes(pymongo_engine)
 
 
 async def test_a_conflicting_index_is_an_operational_error(backend: Backend, raw: Database[Document]) -> None:

@@ -101,7 +101,7 @@ def in_database(raw: Database[Document], name: str) -> Document:
         ("mongotic", "create_engine create_indexes select insert update delete Session sessionmaker MongoBaseModel"),
         ("mongotic", "and_ or_ not_ asc desc NotFound MultipleResultsFound"),
         ("mongotic.orm", "Session sessionmaker"),
-        ("mongotic.model", "MongoBaseModel"),
+        ("mongotic.model", "MongoBaseModel ModelField"),
         ("mongotic.query", "select insert update delete and_ or_ not_"),
         ("mongotic.result", "Result Row ScalarResult SelectResult"),
         ("mongotic.exceptions", "NotFound MultipleResultsFound"),

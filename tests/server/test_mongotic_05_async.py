@@ -179,7 +179,7 @@ async def test_scalars_is_called_without_await(session: AsyncSession, fleet: Any
     result: Any = session.scalars(select(fleet.Ship))
     assert isinstance(result, AsyncScalarResult)
     for method in ("all", "first", "one", "one_or_none", "count", "exists"):
-        assert inspect.iscoroutinefunction(getattr(result, method))
+        assert inspect.iscoroutinefunction(inspect.unwrap(getattr(result, method)))
     assert commands.sent == []
 
 
@@ -624,7 +624,7 @@ async def test_what_only_stages_acts_when_called(
 
 @pytest.mark.parametrize("name", ["commit", "flush", "close", "scalar", "get", "refresh", "execute"])
 def test_what_asks_the_server_is_awaited(name: str) -> None:
-    assert inspect.iscoroutinefunction(getattr(AsyncSession, name))
+    assert inspect.iscoroutinefunction(inspect.unwrap(getattr(AsyncSession, name)))
     assert not inspect.iscoroutinefunction(getattr(Session, name))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from odmantic import EmbeddedModel, Field, Model, ObjectId, Reference, SyncEngine
+from pydantic import BaseModel
 from pymongo.database import Database
 
 import mongotic
@@ -106,6 +107,10 @@ CASES: list[tuple[str, Callable[[Any], Any], str]] = [
     ("like whole", lambda c: c.name.like("Ann"), "A"),
     ("like a dot literally", lambda c: c.name.like("ann."), "a"),
     ("like over a line end", lambda c: c.name.like("Cid%Dan"), "C"),
+    ("like with an escape", lambda c: c.name.like("%|%", escape="|"), "B"),
+    ("like with an escaped escape", lambda c: c.name.like("Ann||%", escape="|"), ""),
+    ("like ending in an escaped wildcard", lambda c: c.name.like("B__|%", "|"), "B"),
+    ("ilike with an escape", lambda c: c.name.ilike("BOB\\%", escape="\\"), "B"),
     ("ilike", lambda c: c.name.ilike("ANN%"), "Aa"),
     ("contains literally", lambda c: c.name.contains("%"), "B"),
     ("contains a dot literally", lambda c: c.name.contains("."), "a"),
@@ -178,6 +183,8 @@ MISTAKES: list[tuple[str, Any, type[Exception], str]] = [
     ("contains of None", lambda: col(Plain.name).contains(None), ArgumentTypeError, "takes text"),
     ("a broken regular expression", lambda: col(Plain.name).match("("), ArgumentError, "is no regular expression"),
     ("a very deep condition", lambda: select(Plain).where(deep(3000)), ArgumentError, "nested too deeply"),
+    ("an escape of two characters", lambda: col(Plain.name).like("a", escape="||"), ArgumentError, "one character"),
+    ("an escape of nothing", lambda: col(Plain.name).ilike("a|", escape="|"), ArgumentError, "ends with its escape"),
     ("NUL in a pattern", lambda: col(Plain.name).startswith("a\0"), ArgumentError, "NUL"),
     ("the word and", lambda: (col(Plain.age) > 3) and (col(Plain.age) < 9), TypeError, "neither true nor false"),
     ("a column as truth", lambda: bool(col(Plain.age)), TypeError, "neither true nor false"),
@@ -212,3 +219,80 @@ async def test_a_reference_by_key(session: AsyncSession) -> None:
 def test_a_column_says_what_it_is() -> None:
     assert repr(col(Plain.home).rooms) == "<Column Plain.home.r>"
     assert repr(Old.name) == "<Column Old.name>"
+
+
+# -- ranges over lists --------------------------------------------------------------------------------------------
+
+
+class Shelf(BaseModel):
+    widths: list[int] = []
+    height: int = 0
+
+
+class Part(EmbeddedModel):
+    weight: int
+    sizes: list[int] = []
+
+
+class Box(EmbeddedModel):
+    parts: list[Part] = []
+
+
+class Crate(MongoBaseModel):
+    __tablename__ = "crates"
+    marks: list[int] = []
+    maybe: Optional[list[int]] = None  # noqa: UP045  # as 0.5 code has it
+    box: Box = Box()
+    parts: list[Part] = []
+    boxes: list[Box] = []
+    shelves: list[Shelf] = []
+    by_name: dict[str, list[int]] = {}
+
+
+def crate(numbers: list[int]) -> Crate:
+    parts = [Part(weight=number, sizes=[number]) for number in numbers]
+    return Crate(
+        marks=numbers,
+        maybe=numbers,
+        box=Box(parts=parts),
+        parts=parts,
+        boxes=[Box(parts=[part]) for part in parts],
+        shelves=[Shelf(widths=[number], height=number) for number in numbers],
+    )
+
+
+RANGES: dict[str, Callable[[Any], Any]] = {
+    "a list": lambda crate: crate.marks,
+    "an optional list": lambda crate: crate.maybe,
+    "a list inside": lambda crate: crate.box.parts.weight,
+    "through a list": lambda crate: crate.parts.weight,
+    "a list in a list": lambda crate: crate.parts.sizes,
+    "through two lists": lambda crate: crate.boxes.parts.weight,
+    "a list through two lists": lambda crate: crate.boxes.parts.sizes,
+    "through a list of plain models": lambda crate: crate.shelves.height,
+    "a list in plain models": lambda crate: crate.shelves.widths,
+}
+
+
+@pytest.mark.parametrize("column", RANGES.values(), ids=RANGES)
+async def test_one_element_lies_in_the_range(session: AsyncSession, column: Callable[[Any], Any]) -> None:
+    session.add_all([around := crate([1, 9]), inside := crate([1, 3, 9]), crate([])])
+    await session.commit()
+    found = await session.scalars(select(Crate).where(column(Crate).between(2, 4))).all()
+    assert found == [inside]
+    others = await session.scalars(select(Crate).where(not_(column(Crate).between(2, 4)))).all()
+    assert len(others) == 2
+    assert around in others
+
+
+async def test_a_list_is_compared_with_lists_as_a_whole(session: AsyncSession) -> None:
+    session.add_all([crate([1, 9]), inside := crate([3, 3])])
+    await session.commit()
+    column: Any = Crate.marks
+    assert await session.scalars(select(Crate).where(column.between([2], [4]))).all() == [inside]
+
+
+async def test_a_dict_of_lists_contains_no_element(session: AsyncSession) -> None:
+    column: Any = Crate.by_name
+    with pytest.raises(ArgumentTypeError, match="takes text"):
+        column.contains(3)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import inspect
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import AsyncMock, MagicMock
 
 import pytest
+from bson import ObjectId
 from odmantic import AIOEngine, Field, Model, SyncEngine
 from pymongo.database import Database
 from typing_extensions import assert_type
 
 from mongotic import MultipleResultsFound, NotFound, Result, Row, Session, insert, select
-from mongotic.asyncio import AsyncScalarResult, AsyncSelectResult, AsyncSession, async_sessionmaker
+from mongotic.asyncio import AsyncScalarResult, AsyncSelectResult, AsyncSession, AwaitedScalarResult, async_sessionmaker
 from mongotic.result import ScalarResult, SelectResult
 from tests.conftest import CommandLog, Document
 
@@ -158,7 +163,7 @@ async def test_scalars_awaited_are_a_buffered_result(
     opened: AsyncSession, commands: CommandLog, raw: Database[Document]
 ) -> None:
     result = await opened.scalars(EVERYBODY)
-    assert_type(result, ScalarResult[User])
+    assert_type(result, AwaitedScalarResult[User])
     assert isinstance(result, ScalarResult)
     raw["user"].delete_many({})
     await opened.close()
@@ -235,3 +240,97 @@ async def test_an_answer_that_was_not_awaited_says_what_to_write(opened: AsyncSe
     with pytest.raises(AttributeError, match=rf"'name': .* write `await result\.{method}\(\)`"):
         answer.name
     assert repr(answer) == f"<{method}(), not awaited>"
+
+
+VALUE_MISUSES: dict[str, Callable[[Any], object]] = {
+    **MISUSES,
+    "==": lambda value: value == 3,
+    "!=": lambda value: value != 3,
+    "== from the left": lambda value: 3 == value,  # noqa: SIM300  # the act under test
+    ">": lambda value: value > 3,
+    "+": lambda value: value + 1,
+    "+ from the left": lambda value: 1 + value,
+    "*": lambda value: value * 2,
+    "-x": lambda value: -value,
+    "float": float,
+    "assignment": lambda value: setattr(value, "name", "Ann"),
+}
+CALLS: dict[str, Callable[[AsyncSession], Any]] = {
+    "session.get(model, key)": lambda session: session.get(User, ObjectId()),
+    "session.get_one(model, key)": lambda session: session.get_one(User, ObjectId()),
+    "session.scalar(statement)": lambda session: session.scalar(EVERYBODY),
+    "session.execute(statement)": lambda session: session.execute(NAMES),
+    "session.scalars(statement).all()": lambda session: session.scalars(EVERYBODY).all(),
+    "session.scalars(statement).first()": lambda session: session.scalars(EVERYBODY).first(),
+    "session.scalars(statement).one()": lambda session: session.scalars(EVERYBODY).one(),
+    "session.scalars(statement).one_or_none()": lambda session: session.scalars(EVERYBODY).one_or_none(),
+    "session.scalars(statement).count()": lambda session: session.scalars(EVERYBODY).count(),
+    "session.scalars(statement).exists()": lambda session: session.scalars(EVERYBODY).exists(),
+}
+
+
+@pytest.mark.parametrize("misuse", VALUE_MISUSES.values(), ids=VALUE_MISUSES)
+@pytest.mark.parametrize("written", CALLS)
+async def test_a_value_that_was_not_awaited_says_what_to_write(
+    opened: AsyncSession, commands: CommandLog, written: str, misuse: Callable[[Any], object]
+) -> None:
+    with pytest.raises(TypeError, match=f"write `await {re.escape(written)}`"):
+        misuse(CALLS[written](opened))
+    gc.collect()  # a warning that it was never awaited would fail the test
+    assert commands.sent == []
+
+
+@pytest.mark.parametrize("written", CALLS)
+async def test_an_attribute_of_what_was_not_awaited_says_what_to_write(opened: AsyncSession, written: str) -> None:
+    value = CALLS[written](opened)
+    with pytest.raises(TypeError, match=f"'name': .*write `await {re.escape(written)}`"):
+        value.name
+    assert not hasattr(value, "name")
+    value.close()
+
+
+@pytest.mark.parametrize("misuse", VALUE_MISUSES.values(), ids=VALUE_MISUSES)
+async def test_an_answer_is_no_value_either(opened: AsyncSession, misuse: Callable[[Any], object]) -> None:
+    with pytest.raises(TypeError, match=r"write `await result\.count\(\)`"):
+        misuse((await opened.execute(NAMES)).count())
+
+
+@pytest.mark.parametrize("written", CALLS)
+async def test_what_nobody_awaits_is_warned_of(opened: AsyncSession, written: str) -> None:
+    with pytest.warns(RuntimeWarning, match="was never awaited"):
+        CALLS[written](opened)
+
+
+async def test_what_is_to_be_awaited_is_a_coroutine(opened: AsyncSession) -> None:
+    assert await asyncio.create_task(opened.scalars(EVERYBODY).count()) == 2
+    assert [user.name for user in await asyncio.wait_for(opened.scalars(EVERYBODY).all(), 10)] == ["Ann", "Bob"]
+    assert [*await asyncio.gather(opened.scalars(EVERYBODY).exists())] == [True]
+    found = opened.get(User, ObjectId())
+    assert repr(found) == "<AsyncSession.get(), not awaited>"
+    assert asyncio.iscoroutine(found)
+    assert inspect.isawaitable(found)
+    assert not hasattr(found, "name")
+    assert "AsyncSession.get" in repr(task := asyncio.ensure_future(found))
+    assert await task is None
+    assert isinstance(MagicMock(spec=opened).get, AsyncMock)
+
+
+async def test_an_error_reaches_who_awaits(opened: AsyncSession) -> None:
+    with pytest.raises(MultipleResultsFound):
+        await asyncio.create_task(opened.scalars(EVERYBODY).one())
+    task = asyncio.create_task(opened.scalars(EVERYBODY).all())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await opened.scalars(EVERYBODY).count() == 2
+
+
+async def test_awaited_scalars_can_be_iterated_either_way(opened: AsyncSession) -> None:
+    assert [user.name async for user in await opened.scalars(EVERYBODY)] == ["Ann", "Bob"]
+    assert [user.name for user in await opened.scalars(EVERYBODY)] == ["Ann", "Bob"]
+
+
+def test_an_async_session_is_entered_by_async_with(motor_engine: AIOEngine) -> None:
+    make: Any = async_sessionmaker(motor_engine)
+    with pytest.raises(TypeError, match=r"write `async with \.\.\. as session` instead of `with`"), make():
+        pass

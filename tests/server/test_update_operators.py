@@ -14,7 +14,7 @@ from odmantic import EmbeddedModel, Field, Model, Reference
 from pydantic import BaseModel
 from pymongo.database import Database
 
-from mongotic import ArgumentError, and_, col, ops, or_, select, update
+from mongotic import ArgumentError, and_, case, col, func, insert, ops, or_, select, update
 from mongotic.asyncio import AsyncSession
 from mongotic.exceptions import OperationalError
 from tests.conftest import CommandLog, Document
@@ -332,16 +332,23 @@ def test_names_of_elements_are_those_mongodb_takes() -> None:
             update(Thing).array_filters(**{name: col(T.scores) < 3})
 
 
-async def test_an_operator_is_no_value_anywhere_else(session: AsyncSession, commands: CommandLog) -> None:
-    for statement in (
-        update(Thing).values(anything=[ops.inc(1)]),
-        update(Thing).values(objects=ops.push(ops.inc(1))),
-        update(Thing).where({"anything": ops.inc(1)}).values(count=1),
-    ):
-        with pytest.raises(ArgumentError, match="cannot"):
-            await session.execute(statement)
+OPERATORS_AS_VALUES: dict[str, Any] = {
+    "in a list": lambda: update(Thing).values(anything=[ops.inc(1)]),
+    "in an operator": lambda: update(Thing).values(objects=ops.push(ops.inc(1))),
+    "in a condition": lambda: update(Thing).where({"anything": ops.inc(1)}),
+    "in an insert": lambda: insert(Thing).values(name="a", anything=ops.inc(1)),
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS_AS_VALUES)
+def test_an_operator_is_no_value_anywhere_else(name: str) -> None:
+    with pytest.raises(ArgumentError, match=r"ops\.inc\(1\) cannot be a value"):
+        OPERATORS_AS_VALUES[name]()
+
+
+async def test_an_operator_in_an_instance_is_refused(session: AsyncSession, commands: CommandLog) -> None:
     session.add(Thing(name="a", anything=ops.inc(1)))
-    with pytest.raises(ArgumentError, match="cannot"):
+    with pytest.raises(ArgumentError, match="cannot be a value"):
         await session.flush()
     assert commands.sent == []
 
@@ -351,3 +358,34 @@ def test_operators_show_what_they_are() -> None:
     assert repr(update(Thing).values(count=ops.inc(1), name="b")) == (
         "update(Thing).where({}).values({'count': {'$inc': 1}, 'name': 'b'})"
     )
+
+
+# -- computed values ----------------------------------------------------------------------------------------------
+
+COMPUTED: dict[str, tuple[Any, Document]] = {
+    "arithmetic": ({"count": col(T.count) * 2 + 1}, {"count": 11}),
+    "of embedded fields": ({"count": col(T.plain).left + col(T.count)}, {"count": 6}),
+    "constants are data": ({"name": func.concat(col(T.name), "$old")}, {"name": "a$old"}),
+    "a choice": ({"name": case((col(T.count) > 3, "many"), else_="few")}, {"name": "many"}),
+    "every one from the document as it was": (
+        {"old": col(T.name), "name": col(T.old), "tags": ["$name"]}, {"old": "a", "name": "was", "tags": ["$name"]}),
+    "inside an embedded document": ({"address.city": col(T.name)}, {"address": {"town": "a", "zip_code": "1"}}),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("thing")
+@pytest.mark.parametrize("name", COMPUTED)
+async def test_computed_values(session: AsyncSession, raw: Database[Document], name: str) -> None:
+    values, expected = COMPUTED[name]
+    await session.execute(update(Thing).values(values))
+    assert changed(raw) == expected
+
+
+def test_what_cannot_be_computed_is_refused() -> None:
+    for value, message in (
+        (col(Publisher.name) + "x", "Publisher"),
+        (func.sum(col(T.count)), "many documents|documents"),
+        (col(T.count) > 3, "a condition, which is no value"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            update(Thing).values(anything=value)

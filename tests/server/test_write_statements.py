@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import Enum
+from typing import Any
 
 import bson
+import pydantic
 import pytest
 from odmantic import EmbeddedModel, Field, Model, Reference
 from pydantic import ValidationError, field_validator, model_validator
 from pymongo.database import Database
 
-from mongotic import ArgumentError, IntegrityError, delete, insert, select, update
+import mongotic
+from mongotic import ArgumentError, IntegrityError, MongoBaseModel, col, delete, insert, select, update
 from mongotic.asyncio import AsyncSession
 from mongotic.exceptions import ArgumentTypeError
 from tests.conftest import CommandLog, Document
+
+untyped: Any = mongotic  # for calls that are wrong on purpose
 
 
 class Level(Enum):
@@ -81,9 +86,100 @@ async def test_insert_takes_dicts_and_instances(
 
 
 async def test_insert_of_nothing_sends_nothing(session: AsyncSession, commands: CommandLog) -> None:
-    assert (await session.execute(insert(Book).values([]))).rowcount == 0
-    assert (await session.execute(insert(Book))).inserted_ids == []
+    result = await session.execute(insert(Book).values([]))
+    assert (result.rowcount, result.inserted_ids) == (0, [])
     assert commands.sent == []
+
+
+async def test_an_insert_without_values_is_refused(session: AsyncSession, commands: CommandLog) -> None:
+    with pytest.raises(ArgumentError, match=r"insert\(Book\) has nothing to store; say what with values"):
+        await session.execute(insert(Book))
+    with pytest.raises(ArgumentError, match=r"insert\(Book\)\.values\(\) has nothing to store"):
+        insert(Book).values()
+    assert commands.sent == []
+
+
+@pytest.mark.parametrize("rows", [None, 3, "title", b"x", [None], ["title"], [[{"title": "x"}]]])
+def test_insert_takes_nothing_but_rows(rows: Any) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"insert\(Book\)\.values\(\) takes dicts and Book instances, got"):
+        insert(Book).values(rows)
+
+
+@pytest.mark.parametrize("changes", [3, "title", ["title"], [{"title": "x"}]])
+def test_update_takes_nothing_but_a_dict_or_rows_with_keys(changes: Any) -> None:
+    with pytest.raises(
+        ArgumentError, match=r"update\(Book\)\.values\(\)(:| takes).* dict.*|does not say which document"
+    ):
+        update(Book).values(changes)
+
+
+# -- the keys of a dict -------------------------------------------------------------------------------------------
+
+
+class Shelf(MongoBaseModel):
+    __tablename__ = "shelves"
+    label: str = pydantic.Field(alias="shelfLabel")
+    room: str = pydantic.Field(default="", validation_alias=pydantic.AliasChoices("roomName", "Room"))
+    address: Address = Address(city="Rome")
+
+
+NAMES: dict[str, dict[Any, object]] = {
+    "names": {"label": "A", "room": "hall"},
+    "aliases": {"shelfLabel": "A", "roomName": "hall"},
+    "another alias": {"shelfLabel": "A", "Room": "hall"},
+    "columns": {Shelf.label: "A", col(Shelf.room): "hall"},
+    "mixed": {Shelf.label: "A", "Room": "hall"},
+}
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+async def test_a_field_is_named_in_any_way(
+    session: AsyncSession, raw: Database[Document], names: dict[Any, object]
+) -> None:
+    await session.execute(insert(Shelf).values([names]))
+    stored = {"label": "A", "room": "hall", "address": {"town": "Rome"}}
+    assert raw["shelves"].find_one({}, {"_id": 0}) == stored
+    assert (await session.scalars(select(Shelf)).one()).label == "A"
+
+
+@pytest.mark.parametrize("name", ["_id", "id", Shelf.id, getattr(Shelf, "_id")])  # noqa: B009  # no type checker knows
+async def test_an_inserted_dict_may_have_the_key(session: AsyncSession, raw: Database[Document], name: Any) -> None:
+    statement = insert(Shelf).values({"label": "A", name: "507f1f77bcf86cd799439011"})
+    assert (await session.execute(statement)).inserted_ids == ["507f1f77bcf86cd799439011"]
+    assert raw["shelves"].count_documents({"_id": bson.ObjectId("507f1f77bcf86cd799439011")}) == 1
+
+
+async def test_columns_are_keys_of_an_update(session: AsyncSession, raw: Database[Document]) -> None:
+    await session.execute(insert(Shelf).values(label="A", room="hall"))
+    changes: Any = {Shelf.label: "B"}
+    await session.execute(update(Shelf).values(changes, room="attic"))
+    assert (raw["shelves"].find_one({}, {"_id": 0, "address": 0})) == {"label": "B", "room": "attic"}
+
+
+WRONG_NAMES: dict[str, tuple[Any, str]] = {
+    "insert of two names": (
+        lambda: insert(Shelf).values({"label": "A", "shelfLabel": "B"}), "'label' is there twice"),
+    "insert of two keys": (
+        lambda: insert(Shelf).values({"label": "A", "id": bson.ObjectId(), "_id": bson.ObjectId()}), "'id' is there"),
+    "insert of a number": (lambda: untyped.insert(Shelf).values({3: "A"}), "takes names of fields, or columns"),
+    "insert of another model's column": (
+        lambda: untyped.insert(Shelf).values({col(Book.pages): 3}), "'pages' is no field of Shelf"),
+    "update of a number": (lambda: untyped.update(Shelf).values({3: "A"}), "takes names of fields, or columns"),
+    "update of _id": (lambda: update(Shelf).values({"_id": "x"}), "'_id' is the primary key"),
+    "filter_by of _id": (lambda: select(Shelf).filter_by(_id="x"), r"is called 'id'; write filter_by\(id=\.\.\.\)"),
+    "filter_by of no key": (lambda: select(Shelf).filter_by(id="x"), "holds ObjectIds, and 'x' is none"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG_NAMES.values(), ids=WRONG_NAMES)
+def test_a_wrong_name_is_refused(call: Any, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        call()
+
+
+async def test_filter_by_takes_the_string_of_a_key(session: AsyncSession) -> None:
+    await session.execute(insert(Shelf).values(label="A", _id="507f1f77bcf86cd799439011"))
+    assert await session.scalars(select(Shelf).filter_by(id="507f1f77bcf86cd799439011")).count() == 1
 
 
 async def test_an_insert_of_dicts_can_be_executed_again(session: AsyncSession, raw: Database[Document]) -> None:
@@ -105,6 +201,7 @@ async def test_insert_stops_at_an_existing_key(session: AsyncSession, raw: Datab
     assert [badge.model_dump()["code"] for badge in caught.value.written] == ["a"]
     assert [badge.model_dump()["code"] for badge in caught.value.pending] == ["b", "c"]
     assert sorted(document["_id"] for document in raw["badge"].find()) == ["a", "b"]
+    assert "Written: 1; not written: 2." in str(caught.value)  # nothing is left to be done by a flush
 
 
 def test_insert_validates_in_its_own_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Literal
 
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -15,6 +16,7 @@ from mongotic.asyncio import (
     AsyncScalarResult,
     AsyncSelectResult,
     AsyncSession,
+    AwaitedScalarResult,
     async_sessionmaker,
     create_async_engine,
     create_async_indexes,
@@ -63,11 +65,14 @@ async def queries(make: async_sessionmaker) -> None:
 
         # As in SQLAlchemy: awaited first, asked then.
         users = await session.scalars(select(User))
-        assert_type(users, ScalarResult[User])
+        assert_type(users, AwaitedScalarResult[User])
         assert_type(users.all(), list[User])
         assert_type((await session.scalars(select(User))).one(), User)
         for user in await session.scalars(select(User)):
             assert_type(user, User)
+        async for user in await session.scalars(select(User)):
+            assert_type(user, User)
+        _same: ScalarResult[User] = users
 
         assert_type(session.scalars(select(User.name)), AsyncScalarResult[str])
         assert_type(await session.scalars(select(col(User.age))).all(), list[int])
@@ -77,6 +82,11 @@ async def queries(make: async_sessionmaker) -> None:
         assert_type(await session.scalar(select(User)), User | None)
         assert_type(await session.scalar(select(User.age)), int | None)
         assert_type(await session.get(User, "507f1f77bcf86cd799439011"), User | None)
+        assert_type(await session.get_one(User, "507f1f77bcf86cd799439011", populate_existing=True), User)
+
+        # Coroutines to asyncio.
+        assert_type(await asyncio.create_task(session.get(User, "507f1f77bcf86cd799439011")), User | None)
+        assert_type(await asyncio.wait_for(session.scalars(select(User)).all(), 1), list[User])
 
 
 async def rows(session: AsyncSession) -> None:

@@ -148,7 +148,7 @@ def writes(session: Session, user: User, book: Book) -> None:
     assert_type(result.rowcount, int)
     assert_type(result.matched_count, int)
     assert_type(result.modified_count, int)
-    assert_type(result.inserted_ids, list[object])
+    assert_type(result.inserted_ids[0].upper(), str | Any)
     assert_type(session.get(User, result.inserted_ids[0]), User | None)
 
 

@@ -100,7 +100,7 @@ assert_type(delete(User).where(col(User.age) < 18, User.name == "Ann").filter_by
 # What an update can do besides setting.
 assert_type(update(User).values(age=ops.inc(1), tags=ops.push("x"), name="Ann"), Update[User])
 assert_type(update(User).values({"age": ops.inc(1)}, tags=ops.push(each=["x"], slice=5)), Update[User])
-assert_type(update(User).values({col(User.homes): [], "age": 3}), Update[User])
+assert_type(update(User).values({col(User.homes): []}, age=3), Update[User])
 assert_type(update(User).values({"address.city": "Rome"}, age=3), Update[User])
 assert_type(update(User).values({col(User.homes): ops.pull(col(User.homes).city == "Rome")}), Update[User])
 assert_type(
