@@ -4,13 +4,15 @@
 
 PYTHON3 ?= python3
 VENV := .venv
+SEED := 1
+STEPS := 20000
 PYTHON := $(VENV)/bin/python
 
 # pyright otherwise asks PyPI at every run whether a newer version exists.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers coverage dist smoke matrix bench docs-states format clean
+.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench docs-states format clean
 
 help:  ## show this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +22,9 @@ demo: $(VENV)/.has-demo  ## a guided tour on a real MongoDB with real flight dat
 
 test: $(VENV)/.has-test  ## all tests, on this interpreter
 	$(PYTHON) -m pytest
+
+soak: $(VENV)/.has-test  ## sessions at random against dictionaries, 20,000 steps: make soak SEED=7 STEPS=100000
+	$(PYTHON) -m tests.model_based.soak --seed $(SEED) --steps $(STEPS)
 
 check: lint types layers coverage dist smoke  ## everything a change must pass (tests run under coverage)
 

@@ -70,12 +70,10 @@ def version_of(mapping: Mapping, document: Document) -> int:
     return found if isinstance(found, int) else 0
 
 
-def with_version(mapping: Mapping, after: bytes, version: int, codec: Codec) -> bytes:
+def with_version(mapping: Mapping, field: FieldMap, after: bytes, version: int, codec: Codec) -> bytes:
     """Return a snapshot with another version."""
-    if mapping.version is None:
-        return after
     document = snapshot.decode(after, codec)
-    document[mapping.version.key] = version
+    document[field.key] = version
     return snapshot.encode_document(document, codec, mapping.name)
 
 

@@ -87,10 +87,13 @@ class Plan:
     Attributes:
         steps: inserts and merges, referenced collections first; then updates; then removals.
         unchanged: instances added again that differ in nothing from their documents.
+        ousted: changed instances whose documents a new instance takes the place of, if they are gone; they are never
+            written, or they would overwrite it.
     """
 
     steps: list[Step]
     unchanged: list[Model]
+    ousted: list[Model]
 
 
 def plan(books: Bookkeeping) -> Plan:
@@ -102,10 +105,18 @@ def plan(books: Bookkeeping) -> Plan:
     books.cascade()
     inserts, consumed = _inserts(books)
     updates, unchanged = _updates(books)
-    removals = [_removal(books, instance) for instance in books.deleted if id(instance) not in consumed]
     merges = [_upsert(books, merge) for merge in books.merged]
+    ousted = [change.instance for change in (*merges, *updates) if _is_ousted(books, change)]
+    if ousted:
+        updates = [change for change in updates if not _is_ousted(books, change)]
+        merges = [change for change in merges if not _is_ousted(books, change)]
+    removals = [_removal(books, instance) for instance in books.deleted if id(instance) not in consumed]
     steps = [*sorted(_steps(inserts), key=_depth), *sorted(_steps(merges), key=_depth)]
-    return Plan([*steps, *_steps(updates), *_steps(removals)], unchanged)
+    return Plan([*steps, *_steps(updates), *_steps(removals)], unchanged, ousted)
+
+
+def _is_ousted(books: Bookkeeping, change: Change) -> bool:
+    return books.has_new and books.awaits(identity_of(change.instance))
 
 
 def _inserts(books: Bookkeeping) -> tuple[list[Change], set[int]]:
@@ -121,7 +132,7 @@ def _inserts(books: Bookkeeping) -> tuple[list[Change], set[int]]:
         version = None
         if mapping.version is not None:
             version = _next_version(books, mapping, replaced)
-            after = single_document.with_version(mapping, after, version, books.codec(mapping))
+            after = single_document.with_version(mapping, mapping.version, after, version, books.codec(mapping))
         if replaced is not None and mapping.shard_key:
             now = snapshot.decode(after, books.codec(mapping))
             single_document.expect_same_shard(mapping, books.believed(replaced), now, describe(instance))
@@ -157,7 +168,7 @@ def _upsert(books: Bookkeeping, merge: Merge) -> Change:
     if counter is not None and (known or wanted is None or counter.key in wanted):
         found = {**found, **single_document.condition(mapping, state)}
         version = state[counter.key] = single_document.version_of(mapping, state) + 1
-        after = single_document.with_version(mapping, after, version, codec)
+        after = single_document.with_version(mapping, counter, after, version, codec)
         wanted = None if wanted is None else wanted | {counter.key}
     elif counter is not None:  # which version the document has is not known, and need not be: it goes up
         update["$inc"] = {counter.key: 1}
@@ -198,7 +209,7 @@ def _update(books: Bookkeeping, instance: Model, found: Difference, after: bytes
         codec = books.codec(mapping)
         version = single_document.version_of(mapping, books.believed(instance)) + 1
         found.assigned[mapping.version.key] = version
-        after = single_document.with_version(mapping, after, version, codec)
+        after = single_document.with_version(mapping, mapping.version, after, version, codec)
     return Change(instance, Update(asked, found.as_update()), after, version=version)
 
 

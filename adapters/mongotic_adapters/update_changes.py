@@ -96,7 +96,9 @@ class Changes:
         if isinstance(value, Operator):
             return Change(target, compiled(value, target, where))
         if isinstance(value, (odm.FieldProxy, Computed)):
-            return Change(target, Compiled("$set", expression(mapping, cast("object", value)), None), is_expression=True)
+            return Change(
+                target, Compiled("$set", expression(mapping, cast("object", value)), None), is_expression=True
+            )
         if isinstance(value, odm.QueryExpression):
             raise ArgumentError(f"{where}: {target.name!r} is given a condition, which is no value; see case()")
         stored = target.value(value, where)
