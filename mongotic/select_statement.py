@@ -176,8 +176,9 @@ class Select(Filtered, Generic[R]):
             ArgumentTypeError: it is no model class.
             UnsupportedError: it is another model than that of the columns.
         """
-        if mapping_of(model) is not self.command.mapping:
-            raise unsupported.join(self.command.mapping.name, model.__name__)
+        other = mapping_of(model)
+        if other is not self.command.mapping:
+            raise unsupported.join(self.command.mapping.name, other.name)
         return self
 
     def join(self, target: object, *_: object, **__: object) -> NoReturn:
