@@ -23,8 +23,9 @@ demo: $(VENV)/.has-demo  ## a guided tour on a real MongoDB with real flight dat
 test: $(VENV)/.has-test  ## all tests, on this interpreter
 	$(PYTHON) -m pytest
 
-soak: $(VENV)/.has-test  ## sessions at random against dictionaries, 20,000 steps: make soak SEED=7 STEPS=100000
+soak: $(VENV)/.has-test  ## long runs: sessions at random against dictionaries, transfers while primaries die
 	$(PYTHON) -m tests.model_based.soak --seed $(SEED) --steps $(STEPS)
+	$(PYTHON) -m tests.soak.transfers
 
 check: lint types layers coverage dist smoke  ## everything a change must pass (tests run under coverage)
 

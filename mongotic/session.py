@@ -278,23 +278,25 @@ class SessionBase:
 
     def _undo(self) -> None:
         with self._operation("rollback"):
-            transacting.undo(self._port, self._books)
+            if self._failed and not self._port.joins_transaction:
+                # Undone when it failed; what was pending before it began is pending again, and stays so.
+                self._books.undo(values=True)
+            else:
+                transacting.undo(self._port, self._books)
             self._transaction_ended()
 
     def _note_failure(self, error: BaseException) -> None:
         """See that what an error has made of the transaction is undone in memory at once."""
-        if not self._port.in_transaction or self._failed:
-            return
+        if self._failed or not (self._port.has_open_transaction or self._port.joins_transaction):
+            return  # nothing was sent in it: the one that began by itself after a commit, say
         if isinstance(error, (FlushError, OperationalError)) or not isinstance(error, Exception):
             if self._books.events.is_telling:  # what tells the listener is to end first, with this error
                 self._books.events.failure = error
                 return
             self._failed = True
             self._books.undo(values=True)
-            if self._port.joins_transaction:
-                self._books.begin(has_flushed=True)
-            else:
-                self._port.abandon()
+            self._books.begin(has_flushed=self._port.joins_transaction)
+            self._port.abandon()
 
     def _end(self) -> None:
         with self._operation("close"):
@@ -311,13 +313,19 @@ class SessionBase:
         return self._port.in_transaction if chosen is None else chosen
 
     async def _commit(self) -> None:
-        await transacting.commit(
-            self._port,
-            self._books,
-            atomic=self._settings.atomic,
-            expire=self._settings.expire_on_commit,
-            retry_until=self._retry_commit_until,
-        )
+        try:
+            await transacting.commit(
+                self._port,
+                self._books,
+                atomic=self._settings.atomic,
+                options=self._settings.transaction,
+                expire=self._settings.expire_on_commit,
+                retry_until=self._retry_commit_until,
+            )
+        finally:
+            # Committed, whatever a listener, a warning or a cancelled task has raised afterwards.
+            if not self._port.in_transaction:
+                self._transaction_ended()
 
     async def _prepared(self, flow: Coroutine[object, None, T], *, query: bool) -> T:
         """Run a flow once the session is ready for it."""
@@ -377,8 +385,8 @@ class SessionBase:
     async def _settle(self) -> None:
         """Do what a `rollback()` nobody awaited has left to be done."""
         while self._owed_rollbacks:
-            self._owed_rollbacks -= 1
             with self._operation("settle"):
+                self._owed_rollbacks -= 1
                 await transacting.after_rollback(self._port, self._books)
 
     @contextmanager
@@ -678,7 +686,6 @@ class Session(SessionBase):
             OperationalError: the commit itself failed; `outcome_unknown` tells if it may have been done all the same.
         """
         self._do(self._commit())
-        self._transaction_ended()
 
     def rollback(self) -> None:
         """Undo what is not committed, on the objects too.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -32,6 +32,7 @@ from mongotic.result import ScalarResult, SelectResult
 from mongotic.streaming import Stream
 from mongotic.testing import EmbeddedMongo
 from mongotic.transaction import SessionTransaction
+from mongotic_adapters.flows import driving
 
 Document: TypeAlias = dict[str, Any]  # what the raw driver gives; tests compare it with literals
 SessionMaker: TypeAlias = Callable[[], AsyncSession]
@@ -292,6 +293,11 @@ def awaited(method: Callable[..., object]) -> Callable[..., object]:
     return call
 
 
+def driven(call: Coroutine[Any, Any, object]) -> object:
+    """Run what a blocking session was asked in awaited form, where no event loop is at hand."""
+    return driving.run(call)
+
+
 def done_at_once(method: Callable[..., object]) -> Callable[..., Done]:
     def call(*arguments: object) -> Done:
         method(*arguments)
@@ -318,7 +324,10 @@ class Backend:
 
     def maker(self, bind: Any = None, **options: Any) -> SessionMaker:
         """Return a maker of awaited sessions, bound to the engine unless told otherwise."""
-        make = self.real_maker(bind, **options)
+        return self.maker_of(self.real_maker(bind, **options))
+
+    def maker_of(self, make: sessionmaker | async_sessionmaker) -> SessionMaker:
+        """Return *make* as one of awaited sessions."""
         return make if isinstance(make, async_sessionmaker) else AwaitedMaker(make)
 
     def session(self, kind: type[Session] | type[AsyncSession], bind: Any = None, **options: Any) -> AsyncSession:

@@ -27,7 +27,17 @@ from .commands import USUAL, Batch, FindAndModify, ModifyMany, Read, SendOptions
 from .driver_errors import changing, decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
-from .overrides import Overrides, as_records, counted, expect_no_find, expect_not_passed_by, whole_documents
+from .overrides import (
+    Overrides,
+    as_records,
+    counted,
+    expect_no_find,
+    expect_not_passed_by,
+    parsing,
+    standing_for_defaults,
+    whole_documents,
+    without_defaults,
+)
 from .port_transactions import Transacting
 from .pymongo_async import AIOEngine as PyMongoEngine
 from .records import Record, split
@@ -103,7 +113,7 @@ class AwaitingPort(Transacting):
             # The server closed the cursor with its only batch; asking it again would cost another hop through Motor's
             # threads.
             cursor = cast("Cursor", driver_calls.find(collection, read, self.binding.driver_session()))
-            batch = await anext(cursor, None)
+            batch = await self._to_be_read(anext(cursor, None))
         with decoding(f"find on {read.mapping.collection!r}"):
             return [] if batch is None else split(batch, collection.codec_options)
 
@@ -119,14 +129,15 @@ class AwaitingPort(Transacting):
         try:
             while True:
                 with translated(action):
-                    batch = await anext(cursor, None)
+                    batch = await self._to_be_read(anext(cursor, None))
                 if batch is None:
                     return
                 with decoding(action):
                     records = split(batch, collection.codec_options)
                 yield records
         finally:
-            await cursor.close()
+            with translated(action):
+                await cursor.close()
 
     def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
         custom = self.binding.readers(read)
@@ -134,7 +145,7 @@ class AwaitingPort(Transacting):
             return whole_documents(self.batches(read, size))
         collection, session = self.binding.collection(read.mapping), self.binding.driver_session()
         cursor = partial(driver_calls.find_documents, collection, read, session, size)
-        return _listed(f"find on {read.mapping.collection!r}", cursor, size)
+        return self._listed(f"find on {read.mapping.collection!r}", cursor, size)
 
     def aggregate(
         self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
@@ -142,7 +153,7 @@ class AwaitingPort(Transacting):
         expect_no_find(self.binding.overrides(mapping), mapping)
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         cursor = partial(driver_calls.aggregate, collection, pipeline, session, size, options)
-        return _listed(f"aggregate on {mapping.collection!r}", cursor, size)
+        return self._listed(f"aggregate on {mapping.collection!r}", cursor, size)
 
     async def explain(self, mapping: Mapping, command: Document, verbosity: str) -> Document:
         database = odm.database(self.binding.engine(mapping))
@@ -167,13 +178,11 @@ class AwaitingPort(Transacting):
 
     async def count(self, read: Read) -> int:
         custom = self.binding.readers(read)
-        with translated(f"count on {read.mapping.collection!r}"):
+        with translated(f"count on {read.mapping.collection!r}"), parsing(read):
             if custom is not None and (custom.reads or "count" in custom.names):
                 return counted(read, await answered(custom.count(read, self.binding.driver_session())))
-            return await cast(
-                "Awaitable[int]",
-                driver_calls.count(self.binding.collection(read.mapping), read, self.binding.driver_session()),
-            )
+            call = driver_calls.count(self.binding.collection(read.mapping), read, self.binding.driver_session())
+            return await self._to_be_read(cast("Awaitable[int]", call))
 
     async def write(self, batch: Batch) -> WriteReport:
         call = driver_calls.write(self.binding.collection(batch.mapping), batch, self.binding.driver_session())
@@ -221,11 +230,42 @@ class AwaitingPort(Transacting):
             return call, None
         return await _to_its_end(cast("Awaitable[object]", call))
 
+    async def _listed(self, action: str, ask: Callable[[], object], size: int) -> AsyncGenerator[list[Document], None]:
+        """Yield the documents of a cursor, batch by batch."""
+        with translated(action):
+            answer = ask()
+            cursor = cast("DocumentCursor", await self._to_be_read(answer) if inspect.isawaitable(answer) else answer)
+        try:
+            while True:
+                with translated(action):
+                    documents = await self._to_be_read(cursor.to_list(size or None))
+                if documents:
+                    yield documents
+                if not cursor.alive:
+                    return
+        finally:
+            with translated(action):
+                await cursor.close()
+
+    async def _to_be_read(self, call: Awaitable[T]) -> T:
+        """Await a read; one of a transaction to its end, or it might overtake the abort, and begin it anew."""
+        if not self.in_transaction:
+            return await call
+        answer, interruption = await _to_its_end(call)
+        if interruption is not None:
+            raise interruption
+        return answer
+
     async def _found(self, custom: Overrides, read: Read) -> list[Record]:
         action = f"find on {read.mapping.collection!r}"
-        with translated(action):
+        codec = self.codec(read.mapping)
+        with translated(action), parsing(read):
             found = await answered(custom.find(read, self.binding.driver_session()))
-        return as_records(read.mapping, found, self.codec(read.mapping))
+            records = as_records(read.mapping, found, codec)
+        stored = standing_for_defaults(read.mapping, records)
+        if stored is None:
+            return records
+        return without_defaults(read.mapping, records, await self.fetch(stored), codec)
 
     async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:
         custom = self.binding.overrides(mapping)
@@ -236,23 +276,6 @@ class AwaitingPort(Transacting):
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         with changing(f"delete on {mapping.collection!r}", in_transaction=self.in_transaction):
             return await _unless_cancelled(_result(collection.delete_many(condition, session=session)))
-
-
-async def _listed(action: str, ask: Callable[[], object], size: int) -> AsyncGenerator[list[Document], None]:
-    """Yield the documents of a cursor, batch by batch."""
-    with translated(action):
-        answer = ask()
-        cursor = cast("DocumentCursor", await answer if inspect.isawaitable(answer) else answer)
-    try:
-        while True:
-            with translated(action):
-                documents = await cursor.to_list(size or None)
-            if documents:
-                yield documents
-            if not cursor.alive:
-                return
-    finally:
-        await cursor.close()
 
 
 async def _unless_cancelled(call: Awaitable[driver_calls.Result]) -> WriteReport:

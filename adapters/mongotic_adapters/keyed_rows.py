@@ -159,8 +159,15 @@ class RowsProgress:
             return WriteReport(acknowledged=False)
         return WriteReport(self.matched, self.modified, upserted=self.upserted)
 
-    def error(self, failure: WriteFailed | None = None) -> BulkUpdateError:
-        """Return the error for the rows that failed; *failure* is what broke the statement off, if no row did."""
+    def error(self, failure: WriteFailed | None = None, *, undone: bool = False) -> BulkUpdateError:
+        """Return the error for the rows that failed.
+
+        Arguments:
+            failure: what broke the statement off, if no row did.
+            undone: a transaction is undone with it.
+        """
+        if undone:
+            self.done, self.matched, self.modified = [], 0, 0
         if self.failures:
             number, first = self.failures[0]
             reason, certain = first.error, True
@@ -170,6 +177,8 @@ class RowsProgress:
             certain = cast("WriteFailed", failure).certain
             what = f"update({self.mapping.name}) by rows failed"
         doubt = "" if certain else " Whether the others reached the server is not known."
+        if undone:
+            doubt = " The transaction is undone."
         message = (
             f"{what}: {explained(reason)} Carried out: {len(self.done)} of {len(self.rows)} rows, with {self.modified} "
             f"documents modified.{doubt}"

@@ -41,6 +41,7 @@ class FieldMap:
         required: ODMantic refuses a document without the key.
         default: gives what ODMantic puts in for a missing key; `PydanticUndefined` for nothing.
         source: ODMantic's own description, the identity of the field.
+        owner: the class that has the field.
     """
 
     name: str
@@ -52,6 +53,7 @@ class FieldMap:
     required: bool
     default: Callable[[], object]
     source: odm.ODMBaseField
+    owner: type[odm.BaseODMModel]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -131,7 +133,9 @@ def class_mapping(model: type[odm.BaseODMModel]) -> Mapping:
     if getattr(model, "__tablename__", "given") == "":
         raise ArgumentError(f"{model.__name__} has no __tablename__: say which collection its documents are in")
     serializers = odm.bson_serializers(model)
-    fields = {name: _field_map(name, field, serializers.get(name)) for name, field in odm.odm_fields(model).items()}
+    fields = {
+        name: _field_map(model, name, field, serializers.get(name)) for name, field in odm.odm_fields(model).items()
+    }
     primary = odm.primary_field(model) if odm.is_model_class(model) else ""
     shard_key = _shard_key(model, fields)
     return Mapping(
@@ -187,7 +191,12 @@ def _shard_key(model: type[odm.BaseODMModel], fields: dict[str, FieldMap]) -> tu
     return tuple(fields[name] for name in cast("tuple[str, ...]", names))
 
 
-def _field_map(name: str, field: odm.ODMBaseField, serializer: Callable[[object], object] | None) -> FieldMap:
+def _field_map(
+    owner: type[odm.BaseODMModel],
+    name: str,
+    field: odm.ODMBaseField,
+    serializer: Callable[[object], object] | None,
+) -> FieldMap:
     shape, target, container = Shape.PLAIN, None, None
     if isinstance(field, odm.ODMReference):
         shape, target = Shape.REFERENCE, class_mapping(field.model)
@@ -205,4 +214,5 @@ def _field_map(name: str, field: odm.ODMBaseField, serializer: Callable[[object]
         required=shape is Shape.REFERENCE or field.is_required_in_doc(),
         default=odm.missing_value(field),
         source=field,
+        owner=owner,
     )

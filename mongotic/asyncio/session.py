@@ -243,7 +243,6 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
     async def commit(self) -> None:
         """Write every unwritten change and make it final; see `Session.commit`."""
         await self._do(self._commit())
-        self._transaction_ended()
 
     def rollback(self) -> Done:
         """Undo what is not committed; may be awaited, and is done in memory at once.  See `Session.rollback`."""

@@ -13,7 +13,8 @@ import copy
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar, cast
+from functools import cached_property
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
@@ -98,12 +99,18 @@ class Place:
         engine: of the kind of session that is tried.
         loop: what an awaiting session runs on; None for a blocking one.
         steps: how many operations were compared so far.
+        has_transactions: whether the deployment has them.
     """
 
     raw: Database[Document]
     engine: SyncEngine | AIOEngine
     loop: asyncio.AbstractEventLoop | None = None
     steps: int = 0
+
+    @cached_property
+    def has_transactions(self) -> bool:
+        hello = self.raw.client.admin.command("hello")
+        return "setName" in hello or hello.get("msg") == "isdbgrid"
 
 
 class SessionMachine(RuleBasedStateMachine):
@@ -122,9 +129,10 @@ class SessionMachine(RuleBasedStateMachine):
 
     def open(self, number: int) -> Driver:
         cache_size = 1 if number else None  # nothing may depend on how much is held strongly
+        atomic: Literal["auto"] | bool = False if number else "auto"
         if isinstance(self.place.engine, SyncEngine):
-            return Driver(Session(self.place.engine, cache_size=cache_size), None)
-        return Driver(AsyncSession(self.place.engine, cache_size=cache_size), self.place.loop)
+            return Driver(Session(self.place.engine, cache_size=cache_size, atomic=atomic), None)
+        return Driver(AsyncSession(self.place.engine, cache_size=cache_size, atomic=atomic), self.place.loop)
 
     def teardown(self) -> None:
         for driver in self.sessions:
@@ -408,7 +416,8 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(number=SHEETS)
     def commit(self, number: int) -> None:
         sheet, driver = self.sheet(number)
-        self._write(lambda: self.oracle.commit(sheet), driver.commit)
+        atomic = self.place.has_transactions and number == 0
+        self._write(lambda: self.oracle.commit(sheet, atomic=atomic), driver.commit)
 
     def _write(self, ask: Callable[[], int], act: Callable[[], None]) -> None:
         with warnings.catch_warnings(record=True) as caught:
@@ -439,7 +448,7 @@ class SessionMachine(RuleBasedStateMachine):
             for document in found:
                 document[name] = word
                 if model is Note:
-                    document["version"] = document.get("version", 0) + 1
+                    document["version"] = int(document.get("version", DEFAULTS[Note]["version"]) or 0) + 1
             self.oracle.flag_expired(sheet, model)
             return len(found)
 

@@ -11,7 +11,7 @@ but for what the database is believed to hold.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -293,7 +293,8 @@ class Oracle:
         sheet = twin.session
         assert sheet is not None
         self._drop(twin)
-        twin.state = "transient" if twin.state == "pending" else "detached"
+        was_new = twin.state == "pending" or (twin.state == "merged" and twin.base is None)
+        twin.state = "transient" if was_new else "detached"
 
     def _drop(self, twin: Twin) -> None:
         sheet = twin.session
@@ -316,7 +317,6 @@ class Oracle:
 
     def _lost(self, twin: Twin) -> None:
         self._release(twin)
-        twin.state = "detached"
         twin.base = None
 
     def expire(self, sheet: Sheet, twin: Twin, names: list[str] | None) -> None:
@@ -348,9 +348,18 @@ class Oracle:
             return Expected(twin, twin.now)
         if any(other is not sheet.held.get(twin.key) and other.key == twin.key for other in sheet.marked):
             raise Refused(InvalidRequestError)
+        added: list[Twin] = []
+        try:
+            return self._merge_one(sheet, twin, added, exclude_unset=exclude_unset)
+        except Refused:
+            for other in added:
+                self._release(other)
+            raise
+
+    def _merge_one(self, sheet: Sheet, twin: Twin, added: list[Twin], *, exclude_unset: bool) -> Expected:
         target = self._target(sheet, twin)
         if target is not None:
-            self._add_target(sheet, target, [])
+            self._add_target(sheet, target, added)
         wanted = None
         if exclude_unset:
             wanted = {"_id" if name == "id" else name for name in twin.instance.model_fields_set}
@@ -401,8 +410,8 @@ class Oracle:
             self._drop(twin)
             twin.state = "detached"
 
-    def commit(self, sheet: Sheet) -> int:
-        gone = self.flush(sheet)
+    def commit(self, sheet: Sheet, *, atomic: bool) -> int:
+        gone = self.flush(sheet, atomic=atomic)
         self._settle_deleted(sheet)
         return gone
 
@@ -460,7 +469,10 @@ class Oracle:
             return Expected(twin, read)
         if twin.state == "merged":
             return Expected(twin, twin.now)
-        return Expected(twin, self._renewed(twin, read, absent, {*read, *twin.now} - twin.changed()))
+        mine = twin.changed()
+        if mine and model is Note:  # changes of what was read before must not pass for changes of what is read now
+            mine.add("version")
+        return Expected(twin, self._renewed(twin, read, absent, {*read, *twin.now} - mine))
 
     def _overwritten(self, twin: Twin, read: Document, absent: set[str]) -> None:
         twin.base, twin.absent = read, absent
@@ -485,6 +497,8 @@ class Oracle:
             return Expected(held, held.now)
         document = self.data[model].get(key)
         if document is None:
+            if held is not None and held.state == "merged" and not overwrite:
+                return Expected(held, held.now)
             if held is not None:
                 self._lost(held)
             return None
@@ -531,8 +545,11 @@ class Oracle:
             if target is not None and (target.expunged_from is not sheet or target.base is None):
                 self._add_target(sheet, target, [])
 
-    def flush(self, sheet: Sheet) -> int:
-        """Write everything; returns how many documents to be deleted were gone."""
+    def flush(self, sheet: Sheet, *, atomic: bool = False) -> int:
+        """Write everything; returns how many documents to be deleted were gone.
+
+        Where it is *atomic* and takes more than one command, a refusal leaves everything as it was.
+        """
         self.cascade(sheet)
         marked = {twin.key: twin for twin in sheet.marked}
         plan: list[list[tuple[str, Twin, Any]]] = []
@@ -554,10 +571,6 @@ class Oracle:
         # A new instance takes the place of one whose document is gone: that is never written.
         ousted = [twin for twin in (*sheet.merged, *(change[1] for change in updates)) if sheet.awaits(twin.key)]
         updates = [change for change in updates if change[1] not in ousted]
-        for twin in list(sheet.pending):
-            if twin.state == "returned" and twin.key not in marked and not twin.changed():
-                twin.state = "persistent"
-                self._no_longer_pending(twin)
         plan += sorted(self._steps(inserts), key=lambda step: step[0][1].model is Book)
         plan += sorted(
             self._steps([("merge", twin, None) for twin in sheet.merged if twin not in ousted]),
@@ -565,6 +578,23 @@ class Oracle:
         )
         plan += self._steps(updates)
         plan += self._steps([("delete", twin, None) for twin in sheet.marked if twin not in consumed])
+        unchanged = [
+            twin for twin in sheet.pending if twin.state == "returned" and twin.key not in marked and not twin.changed()
+        ]
+        if not atomic or len(plan) < 2:
+            return self._write_all(sheet, plan, ousted, unchanged)
+        put_back = self._kept()
+        try:
+            return self._write_all(sheet, plan, ousted, unchanged)
+        except Refused as refused:
+            put_back()
+            refused.written, refused.pending = [], [*(change[1] for step in plan for change in step), *ousted]
+            raise
+
+    def _write_all(self, sheet: Sheet, plan: list[Any], ousted: list[Twin], unchanged: list[Twin]) -> int:
+        for twin in unchanged:
+            twin.state = "persistent"
+            self._no_longer_pending(twin)
         written: list[Twin] = []
         gone = 0
         for step in plan:
@@ -573,12 +603,36 @@ class Oracle:
             raise Refused(StaleDataError, written, ousted, ousted)
         return gone
 
+    def _kept(self) -> Callable[[], None]:
+        """Returns what lets the database and the sessions be again as they are now."""
+        data = copy.deepcopy(self.data)
+        held = [twin for sheet in self.sheets for twin in sheet.all()]
+        twins = [
+            (twin, dict(vars(twin))) for twin in {id(twin): twin for twin in (*self.twins.values(), *held)}.values()
+        ]
+        sheets = [
+            (sheet, {name: copy.copy(part) for name, part in vars(sheet).items() if name != "number"})
+            for sheet in self.sheets
+        ]
+
+        def put_back() -> None:
+            self.data = data
+            for sheet, parts in sheets:
+                met = {key: twin for key, twin in sheet.held.items() if isinstance(twin.instance, Unmet)}
+                vars(sheet).update(parts)
+                sheet.held = {**met, **sheet.held}  # what was loaded on the way stays
+            for twin, attributes in twins:
+                vars(twin).update(attributes)
+
+        return put_back
+
     @staticmethod
     def _steps(changes: list[Any]) -> list[Any]:
         groups: dict[type[Model], list[Any]] = {}
         for change in changes:
             steps = groups.setdefault(change[1].model, [])
-            if not steps or (steps[-1][0][0] == "insert") is not (change[0] == "insert"):
+            is_alone = change[1].model is Note and change[0] in ("update", "delete")  # to tell which has missed
+            if not steps or is_alone or (steps[-1][0][0] == "insert") is not (change[0] == "insert"):
                 steps.append([])
             steps[-1].append(change)
         return [step for steps in groups.values() for step in steps]
@@ -604,16 +658,17 @@ class Oracle:
             if kind == "insert":
                 if document is not None:
                     raise refused(IntegrityError, [twin])
-                data[key] = self._first(twin)
+                data[key] = self._first(twin, 1)
                 self._written(twin, data[key])
             elif kind == "replace":
                 if document is not None and not self._fits_version(twin.model, document, replaced.base):
                     raise refused(StaleDataError, [twin])
-                data[key] = self._first(twin)
+                data[key] = self._first(twin, replaced.base.get("version", 0) + 1)
                 self._removed(sheet, replaced)
                 self._written(twin, data[key])
             elif kind == "merge":
-                if document is not None and not self._fits_version(twin.model, document, twin.now):
+                is_asked = self._asks_version(twin)
+                if is_asked and document is not None and not self._fits_version(twin.model, document, twin.now):
                     raise refused(StaleDataError, [twin])
                 self._merge(twin, document)
             elif document is None:
@@ -629,7 +684,7 @@ class Oracle:
         if stale:
             raise refused(StaleDataError, stale)
         if gone and step[0][1].model is Note:
-            raise refused(StaleDataError, gone if len(step) == 1 else [])
+            raise refused(StaleDataError, gone)
         return len(gone)
 
     @staticmethod
@@ -641,13 +696,18 @@ class Oracle:
         return version == believed["version"] or (version is None and believed["version"] == DEFAULTS[Note]["version"])
 
     @staticmethod
-    def _first(twin: Twin) -> Document:
-        return {**twin.now, "version": 1} if twin.model is Note else twin.now
+    def _first(twin: Twin, version: int) -> Document:
+        return {**twin.now, "version": version} if twin.model is Note else twin.now
+
+    @staticmethod
+    def _asks_version(twin: Twin) -> bool:
+        """Whether a merge says which version it was made of; else it counts up whichever the document has."""
+        return twin.keys is None or twin.base is not None or "version" in twin.keys
 
     def _merge(self, twin: Twin, document: Document | None) -> None:
         now = twin.now
         if twin.model is Note:
-            now["version"] += 1
+            now["version"] = (now if self._asks_version(twin) else document or {}).get("version", 0) + 1
         if document is None:
             document = self.data[twin.model][now["_id"]] = copy.deepcopy(now)
         else:
@@ -683,10 +743,10 @@ class Oracle:
                 done.append((twin, now, found))
             else:
                 stale.append(twin)
-                if document is not None and (twin.model is Note or found.created) and self._shows(document, found):
+                if document is not None and found.created and self._shows(document, found):
                     alike += 1
         if alike:  # somebody has written the very same: the server only counts, so it cannot be told whose it is
-            stale += [twin for twin, _, found in done if twin.model is Note or found.created]
+            stale += [twin for twin, _, found in done if found.created]
         for twin, now, found in done:
             if twin not in stale:
                 inside = [path for path in twin.absent if any(f"{path}.".startswith(f"{a}.") for a in found.assigned)]

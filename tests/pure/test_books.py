@@ -9,6 +9,7 @@ from typing import Any
 
 import bson
 import pytest
+from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
 from odmantic import EmbeddedModel, Field, Model, Reference
 
@@ -388,7 +389,7 @@ def test_the_value_that_was_stored(books: Bookkeeping) -> None:
     held.__dict__["part"] = object()
     assert changes.believed_value(found, held, "title", codec(mapping_of(Book))) == "a"
     books.expunge(held)
-    assert changes.codec_of(found) == CodecOptions()
+    assert changes.codec_of(found) == CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
 
 
 def test_a_key_taken_out_of_a_default_stores_it_whole(books: Bookkeeping) -> None:
@@ -532,3 +533,22 @@ def test_an_instance_whose_document_was_never_valid_is_left_as_it_is(books: Book
     assert changes.believed_value(found, given, "title", codec(mapping_of(Book))) == "a"
     books.rollback()
     assert given.title in ("a", "b")
+
+
+@pytest.mark.parametrize("how", ["rollback", "release_all", "expunge"])
+def test_a_merge_that_was_never_stored_leaves_a_transient_instance(books: Bookkeeping, how: str) -> None:
+    given = Shelf(id=9)
+    books.merge(given)
+    books.expunge(given) if how == "expunge" else getattr(books, how)()
+    assert state(given) is State.TRANSIENT
+    books.add(given)
+    assert books.new == [given]
+
+
+def test_a_refused_merge_adds_nothing(books: Bookkeeping) -> None:
+    held = book(books)
+    books.delete(held)
+    target = Shelf(id=9)
+    with pytest.raises(InvalidRequestError):
+        books.merge(Book(id=1, shelf=target))
+    assert (state(target), books.new) == (State.TRANSIENT, [])

@@ -168,9 +168,10 @@ async def test_every_row_is_tried_when_they_are_not_ordered(session: AsyncSessio
 
 @pytest.mark.usefixtures("users", "unique_emails")
 async def test_rows_in_a_transaction_are_undone_as_a_whole(session: AsyncSession, raw: Database[Document]) -> None:
-    with pytest.raises(BulkUpdateError):
+    with pytest.raises(BulkUpdateError, match=r"0 of 2 rows.* The transaction is undone\.") as caught:
         async with session.begin():
             await session.execute(update(User), [{"number": 0, "age": 20}, {"number": 1, "email": "2"}])
+    assert (caught.value.written, caught.value.pending, caught.value.modified_count) == ([], [0, 1], 0)
     assert ages(raw)[0] == 10
 
 

@@ -20,6 +20,7 @@ from ..identity_map import identity_key
 from ..keyed_rows import KeyedRow, RowsProgress
 from ..mapping import Mapping
 from ..options import WriteOptions
+from ..overrides import expect_no_find
 from ..port import Port, WriteFailed
 from .reading import KEYS_AT_ONCE, materialise
 
@@ -29,7 +30,10 @@ async def update(port: Port, books: Bookkeeping, command: Read, sent: ModifyMany
 
     Raises:
         OperationalError: the driver or the server failed; the message says what is known to be changed.
+        InvalidRequestError: the engine has a `find` of its own, which an upsert would go past.
     """
+    if sent.upsert:
+        expect_no_find(port.overrides(sent.mapping), sent.mapping)
     async with _synchronized(port, books, command, options):
         conditions = await _conditions(port, replace(command, filter=sent.filter))
         reports = [await port.modify_many(replace(sent, filter=condition)) for condition in conditions]
@@ -48,8 +52,10 @@ async def update_rows(
     Raises:
         ArgumentError: a value cannot be stored; nothing was sent.
         BulkUpdateError: a row failed; it says which ones are carried out.
+        InvalidRequestError: the engine has a `find` of its own, which this would go past.
     """
     mapping = command.mapping
+    expect_no_find(port.overrides(mapping), mapping)
     operations: list[Operation] = [row.operation(command.filter, upsert=options.upsert) for row in rows]
     cut = batches(mapping, operations, port.codec(mapping), ordered=options.ordered)
     concerned = replace(command, filter={"_id": {"$in": [row.key for row in rows]}})
@@ -68,7 +74,7 @@ async def _write_rows(
         except WriteFailed as failure:
             progress.failed(positions, failure, ordered=batch.ordered)
             if batch.ordered or not failure.failures or port.in_transaction:
-                raise progress.error(failure) from failure.error
+                raise progress.error(failure, undone=port.in_transaction) from failure.error
             continue
         progress.written(positions, report)
         if report.interruption is not None:
@@ -148,7 +154,7 @@ async def _read_again(port: Port, books: Bookkeeping, mapping: Mapping, instance
         records = await port.fetch(Read(mapping, {"_id": {"$in": keys}}))
         there = {id(instance) for instance in await materialise(port, books, mapping, records)}
         for instance in chunk:
-            if id(instance) not in there:
+            if id(instance) not in there and not books.is_merged(instance):
                 books.lost(instance)
 
 

@@ -15,7 +15,7 @@ from ..bookkeeping import Bookkeeping
 from ..commands import Delete, Insert, Read, Update, WriteReport
 from ..driver_errors import flush_error, integrity_error
 from ..encoding import Document, encode_key, is_document
-from ..errors import DocumentError, OperationalError, StaleDataError, StaleDeleteWarning
+from ..errors import DocumentError, FlushError, OperationalError, StaleDataError, StaleDeleteWarning, progress
 from ..identity_map import IdentityKey, identity_key, identity_of
 from ..instance_state import describe
 from ..mapping import Mapping
@@ -62,6 +62,15 @@ async def write_plan(port: Port, books: Bookkeeping, todo: Plan, *, tell: bool =
     """
     for instance in todo.unchanged:
         books.unchanged(instance)
+    try:
+        return await _write_steps(port, books, todo, tell=tell)
+    except FlushError as error:
+        if port.in_transaction:
+            error.undone(_unwritten(todo, ()))
+        raise
+
+
+async def _write_steps(port: Port, books: Bookkeeping, todo: Plan, *, tell: bool) -> list[str]:
     written: list[Model] = []
     messages: list[str] = []
     try:
@@ -270,7 +279,7 @@ def _stale_error(stale: Sequence[Model], written: Sequence[Model], pending: Sequ
     message = (
         "not updated, because the document, or the embedded document that was changed, is no longer there as it was "
         f"read: {names}{more}. "
-        f"Written: {len(written)}; still pending: {len(pending)}. "
+        f"{progress(written, pending)} "
         "expunge() the instance to drop the change, or insert a copy of it to store it anew."
     )
     return StaleDataError(message, stale, written=written, pending=pending)

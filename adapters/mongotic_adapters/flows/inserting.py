@@ -115,8 +115,13 @@ class _Progress:
             else:
                 self.failures.append((positions[one.position], one))
 
-    def error(self, failure: WriteFailed | None = None) -> FlushError:
-        """Return the error for the rows that failed; *failure* is what broke the statement off, if no row did."""
+    def error(self, failure: WriteFailed | None = None, *, undone: bool = False) -> FlushError:
+        """Return the error for the rows that failed.
+
+        Arguments:
+            failure: what broke the statement off, if no row did.
+            undone: a transaction is undone with it.
+        """
         rows = [row.instance for row in self.rows]
         written = [instance for number, instance in enumerate(rows) if number in self.stored]
         done = self.stored | self.skipped
@@ -136,6 +141,8 @@ class _Progress:
         if len(errors) > 1:
             made.args = (f"{made.args[0]} {len(errors)} rows failed; `errors` has each.",)
         made.errors = errors
+        if undone:
+            made.undone(rows)
         return made
 
 
@@ -179,7 +186,7 @@ async def insert(
         except WriteFailed as failure:
             progress.failed(positions, failure, ordered=ordered)
             if ordered or not failure.failures or port.in_transaction:
-                raise progress.error(failure) from failure.error
+                raise progress.error(failure, undone=port.in_transaction) from failure.error
             continue
         progress.written(positions, report)
         if report.interruption is not None:

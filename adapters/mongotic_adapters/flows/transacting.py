@@ -6,11 +6,10 @@ import random
 import time
 from typing import Literal, TypeAlias
 
-from odmantic import Model
-
 from ..bookkeeping import Bookkeeping
-from ..errors import FlushError, InvalidRequestError, MongoticError, OperationalError
+from ..errors import InvalidRequestError, MongoticError, OperationalError
 from ..port import Port
+from ..transactions import TransactionOptions
 from ..unit_of_work import Plan, plan
 from . import engine_writing
 from .announcing import announce
@@ -26,7 +25,13 @@ ATTEMPTS = 8
 
 
 async def commit(
-    port: Port, books: Bookkeeping, *, atomic: Atomic, expire: bool = False, retry_until: float = 0.0
+    port: Port,
+    books: Bookkeeping,
+    *,
+    atomic: Atomic,
+    options: TransactionOptions,
+    expire: bool = False,
+    retry_until: float = 0.0,
 ) -> None:
     """Write every unwritten change and make it final.
 
@@ -38,6 +43,7 @@ async def commit(
         port: where to write.
         books: the session's.
         atomic: whether such a transaction is made: where there can be one, always, or never.
+        options: of that transaction.
         expire: let every instance count as expired afterwards.
         retry_until: the time until which a commit of unknown outcome is asked for again.
 
@@ -53,7 +59,7 @@ async def commit(
     todo = plan(books)
     own = not port.in_transaction and await _needs_own(port, todo, atomic)
     if own:
-        interruption, messages = await _write_atomically(port, books, todo)
+        todo, messages, interruption = await _write_atomically(port, books, todo, options)
     else:
         messages = await write_plan(port, books, todo)
         interruption = await _commit(port, retry_until)
@@ -108,35 +114,29 @@ def _operations(todo: Plan) -> int:
     return sum(len(step.changes) for step in todo.steps)
 
 
-async def _write_atomically(port: Port, books: Bookkeeping, todo: Plan) -> tuple[BaseException | None, list[str]]:
+async def _write_atomically(
+    port: Port, books: Bookkeeping, todo: Plan, options: TransactionOptions
+) -> tuple[Plan, list[str], BaseException | None]:
     """Write a plan in a transaction of its own; after an error everything is as it was before, on the objects too.
 
     Other clients' writes to the same documents make the server refuse such a transaction, where a single write would
     have waited; it is tried again then.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        port.begin({})
+        port.begin(options)
         books.begin()
         try:
             messages = await write_plan(port, books, todo, tell=False)
-            interruption = await port.commit()
+            return todo, messages, await port.commit()
         except BaseException as error:
             books.undo(values=False)
             port.abandon()
             await port.settle()
-            if isinstance(error, FlushError):
-                error.written, error.pending = [], _instances(todo)
             if attempt == ATTEMPTS or not isinstance(error, MongoticError) or not error.is_transient:
                 raise
             await port.pause(random.uniform(0, 0.005 * 2**attempt))  # no secret
             todo = plan(books)
-        else:
-            return interruption, messages
     raise AssertionError("the last attempt returns or raises")
-
-
-def _instances(todo: Plan) -> list[Model]:
-    return [change.instance for step in todo.steps for change in step.changes]
 
 
 def undo(port: Port, books: Bookkeeping) -> None:
