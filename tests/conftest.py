@@ -158,8 +158,8 @@ class AwaitedResult:
         self._inner = inner
 
     def __getattr__(self, name: str) -> object:
-        if name == "scalars":
-            return lambda: AwaitedResult(cast("SelectResult[Any]", self._inner).scalars())
+        if name in {"scalars", "mappings", "tuples", "columns", "unique"}:
+            return rearranged(getattr(self._inner, name))
         return awaited(getattr(self._inner, name))
 
     async def __aiter__(self) -> AsyncIterator[object]:
@@ -187,6 +187,13 @@ class AwaitedStream:
 
     async def close(self) -> None:
         self._inner.close()
+
+
+def rearranged(method: Callable[..., Any]) -> Callable[..., AwaitedResult]:
+    def call(*arguments: object) -> AwaitedResult:
+        return AwaitedResult(method(*arguments))
+
+    return call
 
 
 class AwaitedBlock:

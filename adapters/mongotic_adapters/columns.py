@@ -105,22 +105,22 @@ class Column(_Proxy, Selectable[T], FieldConditions[T]):
 
     # -- comparison ----------------------------------------------------------------------------------------------
 
-    def __eq__(self, other: T | Column[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
+    def __eq__(self, other: T | Selectable[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
         return _compared(self, "$eq", other)
 
-    def __ne__(self, other: T | Column[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
+    def __ne__(self, other: T | Selectable[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
         return _compared(self, "$ne", other)
 
-    def __gt__(self, other: T | Column[T]) -> Expression:
+    def __gt__(self, other: T | Selectable[T]) -> Expression:
         return _compared(self, "$gt", other)
 
-    def __ge__(self, other: T | Column[T]) -> Expression:
+    def __ge__(self, other: T | Selectable[T]) -> Expression:
         return _compared(self, "$gte", other)
 
-    def __lt__(self, other: T | Column[T]) -> Expression:
+    def __lt__(self, other: T | Selectable[T]) -> Expression:
         return _compared(self, "$lt", other)
 
-    def __le__(self, other: T | Column[T]) -> Expression:
+    def __le__(self, other: T | Selectable[T]) -> Expression:
         return _compared(self, "$lte", other)
 
     __hash__ = object.__hash__
