@@ -50,10 +50,19 @@ class Placeless(Select[R]):
 
     def where(self, *criteria: Criterion) -> Any:  # the same
         """Restrict the statement; a column in a condition says whose documents are meant.  See `Select.where`."""
-        for criterion in criteria:
-            for mapping in calculation.models_in(criterion):
-                return self._placed(mapping).where(*criteria)
-        return super().where(*criteria)
+        return self._placed(self._mapping(criteria)).where(*criteria)
+
+    def group_by(self, *keys: object) -> Any:  # the same
+        """Give one row for all documents that have the same values; see `Select.group_by`."""
+        return self._placed(self._mapping(keys)).group_by(*keys)
+
+    def order_by(self, *clauses: object) -> Any:  # the same
+        """Sort the result; see `Select.order_by`."""
+        return self._placed(self._mapping(clauses)).order_by(*clauses)
+
+    def _mapping(self, clauses: Sequence[object]) -> Mapping:
+        mapping = calculation.model_of(clauses)
+        return self.command.mapping if mapping is None else mapping
 
     def _placed(self, mapping: Mapping) -> Select[R]:
         asked = calculation.of_model(mapping, cast("Sequence[object]", self.__dict__["entities"]))

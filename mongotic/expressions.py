@@ -61,12 +61,13 @@ def col(field: T) -> Column[T]:
     Type checkers take the class attribute of a plain ODMantic model for a value; a column they know for what it is.
 
     Arguments:
-        field: a field of the model class, `User.age` say.
+        field: a field of the model class, `User.age` say; one of an embedded model stands for that of an element, in
+            `col(Order.items).elem_match(col(Item.sku) == "a")`.
 
     Raises:
         ArgumentTypeError: it is no field.
     """
-    return column_of(field)
+    return column_of(field, of_element=True)
 
 
 @overload

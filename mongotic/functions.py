@@ -19,15 +19,15 @@ from odmantic.query import QueryExpression
 
 from mongotic_adapters import aggregates, formulas
 from mongotic_adapters.aggregates import Distinct
-from mongotic_adapters.computed import Aggregate, Case, Computed, Constant, Formula, Kind, Selectable, number
+from mongotic_adapters.computed import Aggregate, Case, Computed, Constant, Formula, Kind, Selectable, Value, number
 from mongotic_adapters.shown import shown
 
 from .exceptions import ArgumentError, ArgumentTypeError
 from .expressions import Criterion
 
-T = TypeVar("T")
-A = TypeVar("A")
-B = TypeVar("B")
+T = TypeVar("T", bound=Value | None)
+A = TypeVar("A", bound=Value | None)
+B = TypeVar("B", bound=Value | None)
 N = TypeVar("N", int, float, Decimal, int | None, float | None, Decimal | None)
 S = TypeVar("S", str, str | None)
 

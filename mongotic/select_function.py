@@ -7,14 +7,14 @@ its type, or a `Column`.  Up to ten columns have a type each, as in SQLAlchemy.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 from odmantic import EmbeddedModel, Model
 
 from mongotic_adapters import unsupported
 from mongotic_adapters.columns import column_of
 from mongotic_adapters.commands import Read
-from mongotic_adapters.computed import Computed, Selectable
+from mongotic_adapters.computed import Computed, Selectable, Value
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.odmantic_internals import FieldProxy, QueryExpression, SortExpression, is_model_class
 from mongotic_adapters.projection import Projection
@@ -24,24 +24,17 @@ from .calculated_statement import of_calculated
 from .exceptions import ArgumentTypeError
 from .select_statement import Select
 
-
-class _Value(Protocol):
-    """Everything but a column, whose == gives a condition: what keeps mypy from taking a column for a value."""
-
-    def __eq__(self, other: object, /) -> bool: ...
-
-
 M = TypeVar("M", bound=Model)
-A = TypeVar("A", bound=_Value | None)
-B = TypeVar("B", bound=_Value | None)
-C = TypeVar("C", bound=_Value | None)
-D = TypeVar("D", bound=_Value | None)
-E = TypeVar("E", bound=_Value | None)
-F = TypeVar("F", bound=_Value | None)
-G = TypeVar("G", bound=_Value | None)
-H = TypeVar("H", bound=_Value | None)
-J = TypeVar("J", bound=_Value | None)
-K = TypeVar("K", bound=_Value | None)
+A = TypeVar("A", bound=Value | None)
+B = TypeVar("B", bound=Value | None)
+C = TypeVar("C", bound=Value | None)
+D = TypeVar("D", bound=Value | None)
+E = TypeVar("E", bound=Value | None)
+F = TypeVar("F", bound=Value | None)
+G = TypeVar("G", bound=Value | None)
+H = TypeVar("H", bound=Value | None)
+J = TypeVar("J", bound=Value | None)
+K = TypeVar("K", bound=Value | None)
 
 _Of: TypeAlias = Selectable[A] | A
 """A column or computed value of a type: what `col()` gives, or the class attribute that a checker takes for such a

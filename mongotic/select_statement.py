@@ -18,6 +18,7 @@ from mongotic_adapters import calculation, commands, compiler, distinct, keyset,
 from mongotic_adapters.calculation import Calculation
 from mongotic_adapters.computed import Computed, Key, Ordering
 from mongotic_adapters.mapping import mapping_of
+from mongotic_adapters.odmantic_internals import is_model_class
 from mongotic_adapters.options import USUAL_QUERY, QueryOptions, changed_query
 from mongotic_adapters.projection import Projection
 from mongotic_adapters.shown import shown
@@ -187,7 +188,8 @@ class Select(Filtered, Generic[R]):
         Raises:
             UnsupportedError: always; it says what to write instead.
         """
-        raise unsupported.join(self.command.mapping.name, str(getattr(target, "__name__", "it")))
+        other = mapping_of(target).name if is_model_class(target) else "the other model"
+        raise unsupported.join(self.command.mapping.name, other)
 
     outerjoin = join
 

@@ -159,8 +159,8 @@ class AwaitedResult:
         self.inner = inner
 
     def __getattr__(self, name: str) -> object:
-        if name == "scalars":
-            return lambda: AwaitedResult(cast("SelectResult[Any]", self.inner).scalars())
+        if name in {"scalars", "mappings", "tuples", "columns", "unique"}:
+            return rearranged(getattr(self.inner, name))
         return awaited(getattr(self.inner, name))
 
     async def __aiter__(self) -> AsyncIterator[object]:
@@ -188,6 +188,13 @@ class AwaitedStream:
 
     async def close(self) -> None:
         self._inner.close()
+
+
+def rearranged(method: Callable[..., Any]) -> Callable[..., AwaitedResult]:
+    def call(*arguments: object) -> AwaitedResult:
+        return AwaitedResult(method(*arguments))
+
+    return call
 
 
 class AwaitedBlock:

@@ -133,14 +133,23 @@ def calculation(entities: Sequence[object]) -> Calculation | None:
         ArgumentTypeError: something cannot be selected.
         UnsupportedError: the columns are of several models.
     """
-    mapping = next((found for entity in entities for found in models_in(entity)), None)
-    if mapping is None:
-        return None
-    found = of_model(mapping, entities)
-    for column in found.columns:
+    try:
+        mapping = model_of(entities)
+        return None if mapping is None else _checked(of_model(mapping, entities))
+    except RecursionError:
+        raise ArgumentError("select(): a computed value is nested too deeply. Nothing was sent.") from None
+
+
+def model_of(values: Sequence[object]) -> Mapping | None:
+    """Return the model of the first field in columns, computed values and conditions; None if there is none."""
+    return next((found for value in values for found in models_in(value)), None)
+
+
+def _checked(asked: Calculation) -> Calculation:
+    for column in asked.columns:
         if not any(True for _ in aggregates_in(column.value)):
-            compiler.expression(found.mapping, column.value)
-    return found
+            compiler.expression(asked.mapping, column.value)
+    return asked
 
 
 def models_in(value: object) -> Iterator[Mapping]:

@@ -32,9 +32,11 @@ from .computed import Selectable, compared, is_computed
 from .conditions import Expression, combined
 from .encoding import Document, encode_operand
 from .errors import ArgumentError, ArgumentTypeError
+from .field_conditions import FieldConditions, may_be_taken_for_a_condition
 from .mapping import FieldMap, Shape, class_mapping, mapping_of
 from .mapping import Mapping as Mapped
 from .shown import shown
+from .statement_part import StatementPart
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -51,7 +53,7 @@ else:
     _Proxy = odm.FieldProxy
 
 
-class Column(_Proxy, Selectable[T]):
+class Column(_Proxy, Selectable[T], FieldConditions[T]):
     """A field of a model, in a statement: `col(User.age)`, or `User.age` itself on a `MongoBaseModel`.
 
     Comparison is MongoDB's: `!=` and `not_in` also match documents in which the field is null or missing.
@@ -62,12 +64,12 @@ class Column(_Proxy, Selectable[T]):
     Attributes are for mongotic alone:
         mapping_: the model.
         key_: the dotted path in the document.
-        type_: the annotated type.
+        annotation_: the annotated type.
         field_: what is known of the field; None in a plain Pydantic model.
         lists_: the paths of the lists of embedded documents it lies in, outermost first.
     """
 
-    __slots__ = ("_children", "field_", "key_", "lists_", "mapping_", "type_")
+    __slots__ = ("_children", "annotation_", "field_", "key_", "lists_", "mapping_")
 
     def __init__(
         self, mapping: Mapped, key: str, annotation: object, field: FieldMap | None, lists: tuple[str, ...] = ()
@@ -75,7 +77,7 @@ class Column(_Proxy, Selectable[T]):
         self.mapping_ = mapping
         self.lists_ = lists
         self.key_ = key
-        self.type_ = annotation
+        self.annotation_ = annotation
         self.field_ = field
         if not TYPE_CHECKING and field is not None:
             object.__setattr__(self, "parent", None)
@@ -103,22 +105,22 @@ class Column(_Proxy, Selectable[T]):
 
     # -- comparison ----------------------------------------------------------------------------------------------
 
-    def __eq__(self, other: T | Column[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
+    def __eq__(self, other: T | Selectable[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
         return _compared(self, "$eq", other)
 
-    def __ne__(self, other: T | Column[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
+    def __ne__(self, other: T | Selectable[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
         return _compared(self, "$ne", other)
 
-    def __gt__(self, other: T | Column[T]) -> Expression:
+    def __gt__(self, other: T | Selectable[T]) -> Expression:
         return _compared(self, "$gt", other)
 
-    def __ge__(self, other: T | Column[T]) -> Expression:
+    def __ge__(self, other: T | Selectable[T]) -> Expression:
         return _compared(self, "$gte", other)
 
-    def __lt__(self, other: T | Column[T]) -> Expression:
+    def __lt__(self, other: T | Selectable[T]) -> Expression:
         return _compared(self, "$lt", other)
 
-    def __le__(self, other: T | Column[T]) -> Expression:
+    def __le__(self, other: T | Selectable[T]) -> Expression:
         return _compared(self, "$lte", other)
 
     __hash__ = object.__hash__
@@ -130,7 +132,7 @@ class Column(_Proxy, Selectable[T]):
     def in_(self, values: Iterable[T | None]) -> Expression: ...
     def in_(self, values: Iterable[object]) -> Expression:
         """Fit documents in which the field has one of *values*: `$in`."""
-        return _condition(self, "$in", _several(self, "in_", values))
+        return _among(self, _several(self, "in_", values))
 
     @overload
     def not_in(
@@ -140,7 +142,7 @@ class Column(_Proxy, Selectable[T]):
     def not_in(self, values: Iterable[T | None]) -> Expression: ...
     def not_in(self, values: Iterable[object]) -> Expression:
         """Fit documents in which the field has none of *values*, or is missing: `$nin`."""
-        return _condition(self, "$nin", _several(self, "not_in", values))
+        return _among(self, _several(self, "not_in", values), negated=True)
 
     def is_(self, value: T | None) -> Expression:
         """The same as `==`; `is_(None)` fits documents in which the field is null or missing."""
@@ -177,7 +179,7 @@ class Column(_Proxy, Selectable[T]):
 
     def contains(self: Column[Whole], part: object) -> Expression:
         """Fit texts that contain *part* literally (`$regex`), or lists that have it as an element (`$eq`)."""
-        if _is_list(self.type_):
+        if _is_list(self.annotation_):
             return _condition(self, "$eq", encode_operand(part, self.field_))
         return _matched(self, re.escape(_text(self, "contains", part)), "s")
 
@@ -241,18 +243,25 @@ class KeyText(Column[T]):
 # -- making them --------------------------------------------------------------------------------------------------
 
 
-def column_of(attribute: object) -> Column[Any]:
+def column_of(attribute: object, *, of_element: bool = False) -> Column[Any]:
     """Return the column a class attribute such as `User.address.city` stands for.
+
+    Arguments:
+        attribute: the attribute, or a column.
+        of_element: a field of an embedded model alone will do, which stands for one of any element of a list.
 
     Raises:
         ArgumentTypeError: it is no field of a model class.
     """
     if isinstance(attribute, Column):
-        return cast("Column[Any]", attribute)  # type: ignore[redundant-cast]  # not to pyright
+        found = cast("Column[Any]", attribute)  # type: ignore[redundant-cast]  # not to pyright
+        if not found.mapping_.collection and not of_element:
+            raise odm.ownerless(found.key_)
+        return found
     if not isinstance(attribute, odm.FieldProxy):
         raise ArgumentTypeError(f"expected a field of a model class, User.name say, got {shown(attribute)}")
     path = odm.proxy_path(attribute)
-    mapping = mapping_of(odm.owner_of(path[0]))
+    mapping = class_mapping(odm.element_owner(path[0])) if of_element else mapping_of(odm.owner_of(path[0]))
     column = top_level(mapping, next(field for field in mapping.fields.values() if field.source is path[0]))
     for step in path[1:]:
         owner = cast("FieldMap", column.field_).target
@@ -285,7 +294,7 @@ def _child(column: Column[Any], name: str) -> Column[Any] | None:
         owner = field.target.model
         return Column(mapping, f"{key}.{inner.key}", owner.model_fields[name].annotation, inner, _lists(column))
     # A plain Pydantic model, which ODMantic stores by the names of its fields.
-    plain = plain_model(object.__getattribute__(column, "type_"))
+    plain = plain_model(object.__getattribute__(column, "annotation_"))
     if plain is None or name not in plain.model_fields:
         return None
     return Column(mapping, f"{key}.{name}", plain.model_fields[name].annotation, None, _lists(column))
@@ -294,7 +303,7 @@ def _child(column: Column[Any], name: str) -> Column[Any] | None:
 def _lists(column: Column[Any]) -> tuple[str, ...]:
     """Return the paths of the lists that the fields of the embedded model *column* holds lie in."""
     lists, key = column.lists_, column.key_
-    return (*lists, key) if _is_list(column.type_) else lists
+    return (*lists, key) if _is_list(column.annotation_) else lists
 
 
 def plain_model(annotation: object) -> type[BaseModel] | None:
@@ -323,6 +332,19 @@ def _condition(column: Column[Any], operator: str, operand: object) -> Expressio
     return Expression(column.mapping_, {column.key_: {operator: operand}})
 
 
+def _among(column: Column[Any], operands: list[object], *, negated: bool = False) -> Expression:
+    """Return the condition that the field has one of some values, or none of them.
+
+    A value that `$in` would take for a condition is compared by itself: a value is data.
+    """
+    odd = [operand for operand in operands if may_be_taken_for_a_condition(operand)]
+    if not odd:
+        return _condition(column, "$nin" if negated else "$in", operands)
+    usual = [operand for operand in operands if not may_be_taken_for_a_condition(operand)]
+    parts = [_condition(column, "$in", usual), *(_condition(column, "$eq", operand) for operand in odd)]
+    return combined("$nor" if negated else "$or", parts)
+
+
 def operand_of(column: Column[Any], value: object) -> object:
     """Return a value encoded; the string of an ObjectId is one where the field holds such."""
     if isinstance(value, str) and _is_object_id(column):
@@ -335,6 +357,8 @@ def operand_of(column: Column[Any], value: object) -> object:
 def _several(column: Column[Any], method: str, values: object) -> list[object]:
     if isinstance(values, (str, bytes, Mapping, BaseModel)) or not isinstance(values, Iterable):
         got = cast("object", values)  # type: ignore[redundant-cast]  # not to pyright
+        if isinstance(got, StatementPart):
+            raise got.refusal()
         raise ArgumentTypeError(f"{_named(column)}.{method}() takes a list of values, got {shown(got)}")
     return [operand_of(column, value) for value in cast("Iterable[object]", values)]
 
@@ -371,7 +395,7 @@ def _like(column: Column[Any], method: str, pattern: str, escape: str | None) ->
 
 def _is_object_id(column: Column[Any]) -> bool:
     field = column.field_
-    annotation = column.type_
+    annotation = column.annotation_
     if field is not None and field.shape is Shape.REFERENCE:
         target = cast("Mapped", field.target)
         annotation = target.model.model_fields[target.primary].annotation
@@ -395,7 +419,7 @@ def _for_one_value(column: Column[Any], operators: Document) -> Expression:
     """
     path = column.key_
     whole = any(isinstance(operand, list) for operand in operators.values())
-    condition: Document = {"$elemMatch": operators} if _is_list(column.type_) and not whole else operators
+    condition: Document = {"$elemMatch": operators} if _is_list(column.annotation_) and not whole else operators
     for outer in reversed(column.lists_):
         condition = {"$elemMatch": {path[len(outer) + 1 :]: condition}}
         path = outer

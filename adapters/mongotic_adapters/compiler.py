@@ -18,6 +18,7 @@ from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Mapping
 from .scopes import DocumentScope
 from .shown import shown
+from .statement_part import StatementPart
 from .validation import validated
 
 _LOGICAL = frozenset({"$and", "$or", "$nor"})
@@ -51,6 +52,8 @@ def _condition(mapping: Mapping, criterion: object) -> Document:
         return _filter(mapping, criterion, known_only=True)
     if is_document(criterion):
         return _filter(mapping, criterion, known_only=False)
+    if isinstance(criterion, StatementPart) and not is_computed(criterion):
+        raise criterion.refusal()
     raise ArgumentTypeError(
         f"where() takes conditions such as {mapping.name}.{mapping.primary} == value, and dicts, got {shown(criterion)}"
     )

@@ -36,6 +36,12 @@ T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
 
+class Value(Protocol):
+    """Everything but what is selected, whose == gives a condition: it keeps mypy from taking a column for a value."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+
+
 class Kind(Enum):
     """What is known of a value before it is computed, where the operator depends on it."""
 

@@ -176,7 +176,7 @@ class GroupScope:
 
 def _kind(column: Column[Any]) -> Kind:
     """Return what the annotation of a column says: of `str`, `int`, or one of them and None."""
-    annotation = column.type_
+    annotation = column.annotation_
     origin = get_origin(annotation)
     parts = [annotation] if origin is None else list(get_args(annotation)) if origin in (Union, UnionType) else []
     kinds = {_KINDS.get(part, Kind.OTHER) for part in parts if part is not NoneType}

@@ -57,9 +57,9 @@ def _pipeline(asked: Calculation, read: Read, once: bool) -> list[Document]:
         scope = groups = GroupScope(documents, asked.keys)
         for column in asked.columns:
             row |= _of_group(column, groups)
-        sort = _group_order(asked, groups)
+        sort, inner = _orders(asked, groups, documents)
         having: list[Document] = [{"$match": groups.filter(criterion)} for criterion in asked.having]
-        stages += [*_document_order(asked, documents), *_grouping(asked, groups), *having]
+        stages += [*_sorted_documents(inner), *_grouping(asked, groups), *having]
     else:
         for column in asked.columns:
             row |= _of_document(column, documents)
@@ -117,25 +117,24 @@ def _grouping(asked: Calculation, groups: GroupScope) -> list[Document]:
     ]
 
 
-def _group_order(asked: Calculation, groups: GroupScope) -> Sort:
-    """Return the order of the groups: what has one value in each of them."""
-    sort: Sort = []
-    for value, direction in asked.order:
+def _orders(asked: Calculation, groups: GroupScope, documents: DocumentScope) -> tuple[Sort, Sort]:
+    """Return the order of the groups, and that of the documents in each.
+
+    What has one value in a group sorts the groups; the rest decides which document is the first of a group.
+    """
+    of_groups: Sort = []
+    of_documents: Sort = []
+    for value, way in asked.order:
         try:
-            sort.append((rendered(value, groups), direction))
+            of_groups.append((rendered(value, groups), way))
         except ArgumentError:
             if not _is_ordered(asked) or any(True for _ in aggregates_in(value)):
                 raise
-    return sort
+            of_documents.append((rendered(value, documents), way))
+    return of_groups, of_documents
 
 
-def _document_order(asked: Calculation, documents: DocumentScope) -> list[Document]:
-    """Return the stages that sort the documents, where the order decides which is the first of a group."""
-    if not _is_ordered(asked):
-        return []
-    sort = [
-        (rendered(value, documents), way) for value, way in asked.order if not any(True for _ in aggregates_in(value))
-    ]
+def _sorted_documents(sort: Sort) -> list[Document]:
     if not sort:
         return []
     if all(_path(by) for by, _ in sort):
