@@ -4,22 +4,28 @@
 
 PYTHON3 ?= python3
 VENV := .venv
+SEED := 1
+STEPS := 20000
 PYTHON := $(VENV)/bin/python
 
 # pyright otherwise asks PyPI at every run whether a newer version exists.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers coverage dist smoke matrix bench format clean
+.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench docs-states format clean
 
 help:  ## show this list
-	@awk -F ':.*##' '/^[a-z]+:.*##/ {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.has-demo  ## a guided tour on a real MongoDB with real flight data
 	$(PYTHON) docs/examples/flights
 
 test: $(VENV)/.has-test  ## all tests, on this interpreter
 	$(PYTHON) -m pytest
+
+soak: $(VENV)/.has-test  ## long runs: sessions at random against dictionaries, transfers while primaries die
+	$(PYTHON) -m tests.model_based.soak --seed $(SEED) --steps $(STEPS)
+	$(PYTHON) -m tests.soak.transfers
 
 check: lint types layers coverage dist smoke  ## everything a change must pass (tests run under coverage)
 
@@ -54,6 +60,9 @@ matrix: $(VENV)/.has-dev  ## tests on every Python found, and with oldest and ne
 
 bench: $(VENV)/.has-demo  ## measurements; never part of the tests
 	$(PYTHON) benchmarks
+
+docs-states: $(VENV)/.has-test  ## write docs/states.md anew from the table of states
+	$(PYTHON) docs/state_diagram.py
 
 format: $(VENV)/.has-dev  ## apply formatting and the safe lint fixes
 	$(PYTHON) -m ruff check --fix .

@@ -14,6 +14,7 @@ with Session() as session:
 
 from mongotic_adapters.clients import create_engine, create_indexes
 
+from . import event
 from .exceptions import (
     ArgumentError,
     DocumentError,
@@ -34,6 +35,7 @@ from .exceptions import (
 )
 from .expressions import and_, asc, col, desc, not_, or_, text, text_search
 from .functions import case, distinct, func, literal
+from .inspection import inspect, make_transient, object_session
 from .model import MongoBaseModel
 from .result import Result, Row, ScalarResult, SelectResult
 from .retrying import run_transaction
@@ -81,10 +83,14 @@ __all__ = [
     "delete",
     "desc",
     "distinct",
+    "event",
     "func",
     "insert",
+    "inspect",
     "literal",
+    "make_transient",
     "not_",
+    "object_session",
     "or_",
     "run_transaction",
     "scoped_session",

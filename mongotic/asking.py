@@ -100,6 +100,7 @@ def pipeline_query(
 
 def watch_query(
     port: Port,
+    books: Bookkeeping,
     model: type[Model],
     pipeline: object,
     full_document: str | None,
@@ -108,7 +109,7 @@ def watch_query(
     """Return the changes of a model's documents; see `Session.watch`."""
     options: Document = {"full_document": full_document, "resume_after": resume_after}
     given = {name: value for name, value in options.items() if value is not None}
-    return pipelines.watch(port, mapping_of(model), pipelines.stages_of("watch()", pipeline), given)
+    return pipelines.watch(port, books.events, mapping_of(model), pipelines.stages_of("watch()", pipeline), given)
 
 
 Explained: TypeAlias = "Select[Any] | Update[Any] | Delete[Any]"

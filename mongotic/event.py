@@ -14,32 +14,48 @@ Session events are told with the session: `before_flush`, `after_flush`, `before
 
 A `before_…` listener is told before anything is encoded: what it changes, and what it adds to the session, is written
 by the same flush.  What it raises stops the flush, with nothing sent yet.  An `after_…` listener is told when the
-server has confirmed.  A merged instance counts as updated.  Statements (`insert`, `update`, `delete`) tell nobody.
+server has confirmed, and the flush has come to its end; when the flush fails, of what it had written until then.  A
+merged instance counts as updated.  Statements (`insert`, `update`, `delete`) tell nobody.
+
+A listener may use the session that tells it, except to flush, commit, roll back, close or empty it; a `load` listener
+may not send anything.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 from odmantic import Model
 
-from mongotic_adapters.events import INSTANCE_EVENTS, SESSION_EVENTS, register
+from mongotic_adapters.events import INSTANCE_EVENTS, SESSION_EVENTS, is_coroutine_function, register
 
 from .asyncio.session import AsyncSession, async_sessionmaker
 from .exceptions import ArgumentError, ArgumentTypeError
 from .session import Session, sessionmaker
 
-F = TypeVar("F", bound=Callable[..., object])
+SessionEvent: TypeAlias = Literal["before_flush", "after_flush", "before_commit", "after_commit", "after_rollback"]
+InstanceEvent: TypeAlias = Literal[
+    "before_insert", "after_insert", "before_update", "after_update", "before_delete", "after_delete", "load"
+]
 
-Target: TypeAlias = (
-    "type[Session] | sessionmaker | Session | type[AsyncSession] | async_sessionmaker | AsyncSession | type[Model]"
+SessionTarget: TypeAlias = (
+    "type[Session] | sessionmaker | Session | type[AsyncSession[Any]] | async_sessionmaker[Any] | AsyncSession[Any]"
 )
-"""What can be listened to: a session class, a maker, one session; for instance events also a model class."""
+"""A session class, a maker, or one session."""
+
+Target: TypeAlias = "SessionTarget | type[Model]"
+"""For instance events also a model class: it and its subclasses are meant."""
+
+SessionListener = TypeVar("SessionListener", bound=Callable[[Any], object])  # each names the kind of session it knows
+InstanceListener = TypeVar("InstanceListener", bound=Callable[[Any, Any], object])
 
 
-def listen(target: Target, name: str, fn: Callable[..., object]) -> None:
+@overload
+def listen(target: SessionTarget, name: SessionEvent, fn: Callable[[Any], object]) -> None: ...
+@overload
+def listen(target: Target, name: InstanceEvent, fn: Callable[[Any, Any], object]) -> None: ...
+def listen(target: Target, name: SessionEvent | InstanceEvent, fn: Callable[..., object]) -> None:
     """Tell *fn* whenever *name* happens to *target*.
 
     Arguments:
@@ -55,22 +71,26 @@ def listen(target: Target, name: str, fn: Callable[..., object]) -> None:
     _expect(target, name)
     if not callable(fn):
         raise ArgumentTypeError(f"event.listen({name!r}) takes a function, got {fn!r}")
-    if inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(fn, "__call__", None)):  # noqa: B004
+    if is_coroutine_function(fn):
         _expect_awaiting(target, name)
     register.add(target, name, fn)
 
 
-def listens_for(target: Target, name: str) -> Callable[[F], F]:
+@overload
+def listens_for(target: SessionTarget, name: SessionEvent) -> Callable[[SessionListener], SessionListener]: ...
+@overload
+def listens_for(target: Target, name: InstanceEvent) -> Callable[[InstanceListener], InstanceListener]: ...
+def listens_for(target: Any, name: Any) -> Callable[[Any], Any]:  # the two overloads, to be handed on
     """Register the decorated function; see `listen`."""
 
-    def decorate(fn: F) -> F:
+    def decorate(fn: Any) -> Any:
         listen(target, name, fn)
         return fn
 
     return decorate
 
 
-def remove(target: Target, name: str, fn: Callable[..., object]) -> None:
+def remove(target: Target, name: SessionEvent | InstanceEvent, fn: Callable[..., object]) -> None:
     """Tell *fn* no more.
 
     Raises:
@@ -81,8 +101,8 @@ def remove(target: Target, name: str, fn: Callable[..., object]) -> None:
         raise ArgumentError(f"event.remove(): {fn!r} does not listen to {name!r} of {target!r}")
 
 
-def _expect(target: object, name: str) -> None:
-    if name not in SESSION_EVENTS | INSTANCE_EVENTS:
+def _expect(target: object, name: object) -> None:
+    if not isinstance(name, str) or name not in SESSION_EVENTS | INSTANCE_EVENTS:
         known = ", ".join(sorted(SESSION_EVENTS | INSTANCE_EVENTS))
         raise ArgumentError(f"there is no event {name!r}; there are {known}")
     if _is_model(target):

@@ -72,6 +72,7 @@ class SessionBase:
         self._closed = False
         self._failed = False
         self._running: str | None = None
+        self._owed_rollbacks = 0
         self._transaction: Block | None = None
         self._block: Block | None = None
         self._retry_commit_until = 0.0
@@ -263,20 +264,25 @@ class SessionBase:
 
     def _undo(self) -> None:
         with self._operation("rollback"):
-            transacting.undo(self._port, self._books)
+            if self._failed and not self._port.joins_transaction:
+                # Undone when it failed; what was pending before it began is pending again, and stays so.
+                self._books.undo(values=True)
+            else:
+                transacting.undo(self._port, self._books)
             self._transaction_ended()
 
     def _note_failure(self, error: BaseException) -> None:
         """See that what an error has made of the transaction is undone in memory at once."""
-        if not self._port.in_transaction or self._failed:
-            return
+        if self._failed or not (self._port.has_open_transaction or self._port.joins_transaction):
+            return  # nothing was sent in it: the one that began by itself after a commit, say
         if isinstance(error, (FlushError, OperationalError)) or not isinstance(error, Exception):
+            if self._books.events.is_telling:  # what tells the listener is to end first, with this error
+                self._books.events.failure = error
+                return
             self._failed = True
             self._books.undo(values=True)
-            if self._port.joins_transaction:
-                self._books.begin(has_flushed=True)
-            else:
-                self._port.abandon()
+            self._books.begin(has_flushed=self._port.joins_transaction)
+            self._port.abandon()
 
     def _end(self) -> None:
         with self._operation("close"):
@@ -293,19 +299,25 @@ class SessionBase:
         return self._port.in_transaction if chosen is None else chosen
 
     async def _commit(self) -> None:
-        await transacting.commit(
-            self._port,
-            self._books,
-            atomic=self._settings.atomic,
-            expire=self._settings.expire_on_commit,
-            retry_until=self._retry_commit_until,
-        )
+        try:
+            await transacting.commit(
+                self._port,
+                self._books,
+                atomic=self._settings.atomic,
+                options=self._settings.transaction,
+                expire=self._settings.expire_on_commit,
+                retry_until=self._retry_commit_until,
+            )
+        finally:
+            # Committed, whatever a listener, a warning or a cancelled task has raised afterwards.
+            if not self._port.in_transaction:
+                self._transaction_ended()
 
     async def _prepared(self, flow: Coroutine[object, None, T], *, query: bool) -> T:
         """Run a flow once the session is ready for it."""
         try:
             await self._port.ready()
-            if query and self._autoflushes:
+            if query and self._autoflushes and not self._books.events.is_telling:
                 await flushing.flush(self._port, self._books)
             return await flow
         finally:
@@ -340,6 +352,8 @@ class SessionBase:
         first = True
         try:
             while True:
+                if self._owed_rollbacks:
+                    await self._settle()
                 with self._operation("iteration"):
                     try:
                         item = await (self._prepared(_next(stream), query=True) if first else anext(stream))
@@ -353,6 +367,13 @@ class SessionBase:
                 del item
         finally:
             await stream.aclose()
+
+    async def _settle(self) -> None:
+        """Do what a `rollback()` nobody awaited has left to be done."""
+        while self._owed_rollbacks:
+            with self._operation("settle"):
+                self._owed_rollbacks -= 1
+                await transacting.after_rollback(self._port, self._books)
 
     @contextmanager
     def _operation(self, name: str) -> Generator[None]:
@@ -368,15 +389,16 @@ class SessionBase:
             raise InvalidRequestError(
                 f"{name}(): the transaction of this begin() block has ended; leave the block first"
             )
-        if self._running is not None:
+        outer = self._running
+        if outer is not None and not self._books.events.allows(name):
             raise InvalidRequestError(
-                f"{name}(): {self._running}() of this session is still under way; use one session per task or thread"
+                f"{name}(): {outer}() of this session is still under way; use one session per task or thread"
             )
         self._running = name
         try:
             yield
         finally:
-            self._running = None
+            self._running = outer
 
 
 class Session(SessionBase):
@@ -561,7 +583,7 @@ class Session(SessionBase):
             OperationalError: the deployment has no change streams, because it is no replica set, say.
         """
         with self._operation("watch"):
-            events = watch_query(self._port, model, pipeline, full_document, resume_after)
+            events = watch_query(self._port, self._books, model, pipeline, full_document, resume_after)
             return Stream(self.guarded(events))
 
     # -- writes --------------------------------------------------------------------------------------------------
@@ -626,7 +648,6 @@ class Session(SessionBase):
             OperationalError: the commit itself failed; `outcome_unknown` tells if it may have been done all the same.
         """
         self._do(self._commit())
-        self._transaction_ended()
 
     def rollback(self) -> None:
         """Undo what is not committed, on the objects too.

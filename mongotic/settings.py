@@ -110,5 +110,8 @@ def settings(where: str, options: SessionOptions) -> Settings:
     info = given.get("info")
     if info is not None and not isinstance(info, Mapping):
         raise ArgumentTypeError(f"{where}(info=...) takes a mapping, got {info!r}")
+    for key in cast("Mapping[object, object]", info or {}):
+        if not isinstance(key, str):
+            raise ArgumentTypeError(f"{where}(info=...) takes a mapping with strings for keys, got {key!r}")
     mine = {name: value for name, value in given.items() if name in own}
     return Settings(**cast("Any", mine), transaction=transaction)

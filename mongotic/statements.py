@@ -102,7 +102,7 @@ class Insert(Generic[M]):
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
-        documents = [document.document for document in self.documents[:100]]
+        documents = [document.document for document in (self.given or ())[:100]]
         return shell.call(self.mapping.collection, "insertMany", documents)
 
     def __repr__(self) -> str:

@@ -90,5 +90,6 @@ class SessionTransaction(Block):
         try:
             self._session.commit()
         except BaseException:
-            self._session.rollback()
+            if self.is_active:  # it was not committed
+                self._session.rollback()
             raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -32,6 +32,7 @@ from mongotic.result import ScalarResult, SelectResult
 from mongotic.streaming import Stream
 from mongotic.testing import EmbeddedMongo
 from mongotic.transaction import SessionTransaction
+from mongotic_adapters.flows import driving
 
 Document: TypeAlias = dict[str, Any]  # what the raw driver gives; tests compare it with literals
 SessionMaker: TypeAlias = Callable[[], AsyncSession]
@@ -155,15 +156,15 @@ class AwaitedResult:
     """A blocking result whose methods are awaited."""
 
     def __init__(self, inner: ScalarResult[Any] | SelectResult[Any]) -> None:
-        self._inner = inner
+        self.inner = inner
 
     def __getattr__(self, name: str) -> object:
         if name in {"scalars", "mappings", "tuples", "columns", "unique"}:
-            return rearranged(getattr(self._inner, name))
-        return awaited(getattr(self._inner, name))
+            return rearranged(getattr(self.inner, name))
+        return awaited(getattr(self.inner, name))
 
     async def __aiter__(self) -> AsyncIterator[object]:
-        for item in self._inner:
+        for item in self.inner:
             yield item
 
 
@@ -226,10 +227,10 @@ class AwaitedSession:
     AT_ONCE = frozenset({"delete", "rollback"})  # these act when called, and may be awaited
 
     def __init__(self, inner: Session) -> None:
-        self._inner = inner
+        self.inner = inner
 
     def __getattr__(self, name: str) -> object:
-        attribute = getattr(self._inner, name)
+        attribute = getattr(self.inner, name)
         if name in self.AWAITED:
             return awaited(attribute)
         if name in self.STREAMS:
@@ -237,32 +238,47 @@ class AwaitedSession:
         return done_at_once(attribute) if name in self.AT_ONCE else attribute
 
     def __contains__(self, instance: object) -> bool:
-        return instance in self._inner
+        return instance in self.inner
 
     def __iter__(self) -> Iterator[object]:
-        return iter(self._inner)
+        return iter(self.inner)
 
     def begin(self, **options: Any) -> AwaitedBlock:
-        return AwaitedBlock(self._inner.begin(**options))
+        return AwaitedBlock(self.inner.begin(**options))
 
     def aggregate(self, *arguments: Any, **options: Any) -> AwaitedResult:
-        return AwaitedResult(self._inner.aggregate(*arguments, **options))
+        return AwaitedResult(self.inner.aggregate(*arguments, **options))
 
     def scalars(self, statement: Any) -> AwaitedResult:  # of every kind of query
-        return AwaitedResult(self._inner.scalars(statement))
+        return AwaitedResult(self.inner.scalars(statement))
 
     async def execute(self, statement: Any) -> object:  # of every kind of statement
-        result = cast("object", self._inner.execute(statement))
+        result = cast("object", self.inner.execute(statement))
         return AwaitedResult(cast("SelectResult[Any]", result)) if isinstance(result, SelectResult) else result
 
     async def __aenter__(self) -> Self:
-        self._inner.__enter__()
+        self.inner.__enter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._inner.__exit__(kind, error, trace)
+        self.inner.__exit__(kind, error, trace)
+
+
+class AwaitedMaker:
+    """A maker of blocking sessions dressed as awaited ones."""
+
+    def __init__(self, inner: sessionmaker) -> None:
+        self.inner = inner
+
+    def __call__(self) -> AsyncSession:
+        return cast("AsyncSession", AwaitedSession(self.inner()))
+
+
+def undressed(dressed: object) -> Any:
+    """Return a session or maker as its user has it, for what tells the two kinds apart."""
+    return dressed.inner if isinstance(dressed, (AwaitedSession, AwaitedMaker)) else dressed
 
 
 async def maybe_awaited(call: Any) -> Any:  # of engines and drivers of either kind
@@ -282,6 +298,11 @@ def awaited(method: Callable[..., object]) -> Callable[..., object]:
         return method(*arguments, **options)
 
     return call
+
+
+def driven(call: Coroutine[Any, Any, object]) -> object:
+    """Run what a blocking session was asked in awaited form, where no event loop is at hand."""
+    return driving.run(call)
 
 
 def done_at_once(method: Callable[..., object]) -> Callable[..., Done]:
@@ -310,10 +331,16 @@ class Backend:
 
     def maker(self, bind: Any = None, **options: Any) -> SessionMaker:
         """Return a maker of awaited sessions, bound to the engine unless told otherwise."""
-        make = self.real_maker(bind, **options)
-        if isinstance(make, async_sessionmaker):
-            return make
-        return lambda: cast("AsyncSession", AwaitedSession(make()))
+        return self.maker_of(self.real_maker(bind, **options))
+
+    def maker_of(self, make: sessionmaker | async_sessionmaker) -> SessionMaker:
+        """Return *make* as one of awaited sessions."""
+        return make if isinstance(make, async_sessionmaker) else AwaitedMaker(make)
+
+    def session(self, kind: type[Session] | type[AsyncSession], bind: Any = None, **options: Any) -> AsyncSession:
+        """Return an awaited session of a class of this backend's kind."""
+        made: Any = cast("Any", kind)(self.engine if bind is None else bind, **options)
+        return cast("AsyncSession", AwaitedSession(made) if isinstance(made, Session) else made)
 
     def real_maker(self, bind: Any = None, **options: Any) -> sessionmaker | async_sessionmaker:
         """Return a maker of sessions as they are."""

@@ -29,8 +29,6 @@ def known(instance: Model, codec: Codec, *, stored: bool = False, referenced: bo
     """
     state = remember(instance)
     mapping = class_mapping(type(instance))
-    if state.is_lost:
-        state.move(Move.LOSE)
     if state.state is not State.TRANSIENT:
         return state
     unsaved = odm.assigned_fields(instance)

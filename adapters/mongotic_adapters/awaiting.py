@@ -93,7 +93,7 @@ class AwaitingPort(Transacting):
         return self.binding.collection(mapping).codec_options
 
     async def fetch(self, read: Read) -> list[Record]:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             return await self._found(custom, read)
         if not read.fits_one_batch:
@@ -103,12 +103,12 @@ class AwaitingPort(Transacting):
             # The server closed the cursor with its only batch; asking it again would cost another hop through Motor's
             # threads.
             cursor = cast("Cursor", driver_calls.find(collection, read, self.binding.driver_session()))
-            batch = await anext(cursor, None)
+            batch = await self._to_be_read(anext(cursor, None))
         with decoding(f"find on {read.mapping.collection!r}"):
             return [] if batch is None else split(batch, collection.codec_options)
 
     async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             yield await self._found(custom, read)
             return
@@ -119,22 +119,23 @@ class AwaitingPort(Transacting):
         try:
             while True:
                 with translated(action):
-                    batch = await anext(cursor, None)
+                    batch = await self._to_be_read(anext(cursor, None))
                 if batch is None:
                     return
                 with decoding(action):
                     records = split(batch, collection.codec_options)
                 yield records
         finally:
-            await cursor.close()
+            with translated(action):
+                await cursor.close()
 
     def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             return whole_documents(self.batches(read, size))
         collection, session = self.binding.collection(read.mapping), self.binding.driver_session()
         cursor = partial(driver_calls.find_documents, collection, read, session, size)
-        return _listed(f"find on {read.mapping.collection!r}", cursor, size)
+        return self._listed(f"find on {read.mapping.collection!r}", cursor, size)
 
     def aggregate(
         self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
@@ -142,7 +143,7 @@ class AwaitingPort(Transacting):
         expect_no_find(self.binding.overrides(mapping), mapping)
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         cursor = partial(driver_calls.aggregate, collection, pipeline, session, size, options)
-        return _listed(f"aggregate on {mapping.collection!r}", cursor, size)
+        return self._listed(f"aggregate on {mapping.collection!r}", cursor, size)
 
     async def explain(self, mapping: Mapping, command: Document, verbosity: str) -> Document:
         database = odm.database(self.binding.engine(mapping))
@@ -152,6 +153,7 @@ class AwaitingPort(Transacting):
     async def watch(
         self, mapping: Mapping, pipeline: list[Document], options: dict[str, object]
     ) -> AsyncGenerator[Document, None]:
+        expect_no_find(self.binding.overrides(mapping), mapping)
         action = f"watch on {mapping.collection!r}"
         with translated(action):
             opening = cast("Any", self.binding.collection(mapping)).watch(pipeline, **options)
@@ -165,14 +167,12 @@ class AwaitingPort(Transacting):
             await stream.close()
 
     async def count(self, read: Read) -> int:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         with translated(f"count on {read.mapping.collection!r}"):
             if custom is not None and (custom.reads or "count" in custom.names):
                 return counted(read, await answered(custom.count(read, self.binding.driver_session())))
-            return await cast(
-                "Awaitable[int]",
-                driver_calls.count(self.binding.collection(read.mapping), read, self.binding.driver_session()),
-            )
+            call = driver_calls.count(self.binding.collection(read.mapping), read, self.binding.driver_session())
+            return await self._to_be_read(cast("Awaitable[int]", call))
 
     async def write(self, batch: Batch) -> WriteReport:
         call = driver_calls.write(self.binding.collection(batch.mapping), batch, self.binding.driver_session())
@@ -180,7 +180,9 @@ class AwaitingPort(Transacting):
             result, interruption = await _to_its_end(_result(call))
         return replace(driver_calls.report(result), interruption=interruption)
 
-    async def update_many(self, mapping: Mapping, condition: Document, update: Document) -> WriteReport:
+    async def update_many(
+        self, mapping: Mapping, condition: Document, update: Document | list[Document]
+    ) -> WriteReport:
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         with translated(f"update on {mapping.collection!r}"):
             return await _unless_cancelled(_result(collection.update_many(condition, update, session=session)))
@@ -208,6 +210,32 @@ class AwaitingPort(Transacting):
             return call, None
         return await _to_its_end(cast("Awaitable[object]", call))
 
+    async def _listed(self, action: str, ask: Callable[[], object], size: int) -> AsyncGenerator[list[Document], None]:
+        """Yield the documents of a cursor, batch by batch."""
+        with translated(action):
+            answer = ask()
+            cursor = cast("DocumentCursor", await self._to_be_read(answer) if inspect.isawaitable(answer) else answer)
+        try:
+            while True:
+                with translated(action):
+                    documents = await self._to_be_read(cursor.to_list(size or None))
+                if documents:
+                    yield documents
+                if not cursor.alive:
+                    return
+        finally:
+            with translated(action):
+                await cursor.close()
+
+    async def _to_be_read(self, call: Awaitable[T]) -> T:
+        """Await a read; one of a transaction to its end, or it might overtake the abort, and begin it anew."""
+        if not self.in_transaction:
+            return await call
+        answer, interruption = await _to_its_end(call)
+        if interruption is not None:
+            raise interruption
+        return answer
+
     async def _found(self, custom: Overrides, read: Read) -> list[Record]:
         action = f"find on {read.mapping.collection!r}"
         with translated(action):
@@ -223,23 +251,6 @@ class AwaitingPort(Transacting):
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         with translated(f"delete on {mapping.collection!r}"):
             return await _unless_cancelled(_result(collection.delete_many(condition, session=session)))
-
-
-async def _listed(action: str, ask: Callable[[], object], size: int) -> AsyncGenerator[list[Document], None]:
-    """Yield the documents of a cursor, batch by batch."""
-    with translated(action):
-        answer = ask()
-        cursor = cast("DocumentCursor", await answer if inspect.isawaitable(answer) else answer)
-    try:
-        while True:
-            with translated(action):
-                documents = await cursor.to_list(size or None)
-            if documents:
-                yield documents
-            if not cursor.alive:
-                return
-    finally:
-        await cursor.close()
 
 
 async def _unless_cancelled(call: Awaitable[driver_calls.Result]) -> WriteReport:

@@ -15,6 +15,7 @@ from odmantic.session import AIOSession, AIOTransaction, SyncSession, SyncTransa
 from pymongo.errors import ConfigurationError
 
 from . import odmantic_internals as odm
+from .commands import Read
 from .driver_calls import Collection
 from .errors import ArgumentError, ArgumentTypeError, InvalidRequestError
 from .mapping import Mapping
@@ -97,6 +98,10 @@ class Binding:
         if mapping not in self._overrides:
             self._overrides[mapping] = overrides(self.engine(mapping), self._writes)
         return self._overrides[mapping]
+
+    def readers(self, read: Read) -> Overrides | None:
+        """Return what the engine wants to be called for when documents are read; None for nothing."""
+        return None if read.direct else self.overrides(read.mapping)
 
     @property
     def joined_transaction(self) -> SyncTransaction | AIOTransaction | None:

@@ -80,7 +80,7 @@ class BlockingPort(Transacting):
         return self.binding.collection(mapping).codec_options
 
     async def fetch(self, read: Read) -> list[Record]:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             return await self._found(custom, read)
         if not read.fits_one_batch:
@@ -94,7 +94,7 @@ class BlockingPort(Transacting):
             return [] if batch is None else split(batch, collection.codec_options)
 
     async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             yield await self._found(custom, read)
             return
@@ -115,7 +115,7 @@ class BlockingPort(Transacting):
             cursor.close()
 
     def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             return whole_documents(self.batches(read, size))
         collection, session = self.binding.collection(read.mapping), self.binding.driver_session()
@@ -138,6 +138,7 @@ class BlockingPort(Transacting):
     async def watch(
         self, mapping: Mapping, pipeline: list[Document], options: dict[str, object]
     ) -> AsyncGenerator[Document, None]:
+        expect_no_find(self.binding.overrides(mapping), mapping)
         action = f"watch on {mapping.collection!r}"
         with translated(action):
             stream = cast("Any", self.binding.collection(mapping)).watch(pipeline, **options)
@@ -150,7 +151,7 @@ class BlockingPort(Transacting):
             stream.close()
 
     async def count(self, read: Read) -> int:
-        custom = self.binding.overrides(read.mapping)
+        custom = self.binding.readers(read)
         with translated(f"count on {read.mapping.collection!r}"):
             if custom is not None and (custom.reads or "count" in custom.names):
                 return counted(read, custom.count(read, self.binding.driver_session()))
@@ -163,7 +164,9 @@ class BlockingPort(Transacting):
             result = driver_calls.write(self.binding.collection(batch.mapping), batch, self.binding.driver_session())
         return driver_calls.report(cast("driver_calls.Result", result))
 
-    async def update_many(self, mapping: Mapping, condition: Document, update: Document) -> WriteReport:
+    async def update_many(
+        self, mapping: Mapping, condition: Document, update: Document | list[Document]
+    ) -> WriteReport:
         with translated(f"update on {mapping.collection!r}"):
             result = self.binding.collection(mapping).update_many(
                 condition, update, session=self.binding.driver_session()

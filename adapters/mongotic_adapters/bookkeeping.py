@@ -109,10 +109,8 @@ class Bookkeeping(Loading, Settling):
         state = state_of(target)
         if state is not None and (state.owner is not None or state.is_lost):
             return
-        if self._known(target, stored=stored, referenced=True).state is State.TRANSIENT or not self._holds(
-            identity_of(target)
-        ):
-            self._add_with_references(target)
+        self._known(target, stored=stored, referenced=True)
+        self._add_with_references(target)
 
     def _add_one(self, instance: Model) -> None:
         state = self._known(instance)
@@ -125,11 +123,14 @@ class Bookkeeping(Loading, Settling):
             raise InvalidRequestError(f"{name}: this session was given another instance to take its place")
         was = state.state
         self._record(state, instance)
+        if state.is_lost:  # not before: what is refused must not become one that is stored along with others
+            state.move(Move.LOSE)
         state.move(Move.ADD)
         state.owner_ref = self._self_ref
         if was is State.MARKED:
             del self._marked[state.oid]
         elif state.state is State.RETURNED:
+            self._displace(key)
             self._identities.put(key, state, instance)
             self._pending[state.oid] = instance
         elif state.state is State.PENDING:
@@ -150,13 +151,21 @@ class Bookkeeping(Loading, Settling):
         state = self._known(model)
         name = describe(model)
         self._expect_free(state, name)
+        if state.is_lost:
+            raise InvalidRequestError(f"cannot delete {name}: its document is gone already")
         if state.owner is not self and state.state is State.DETACHED:
             self._expect_vacant(identity_of(model), name)
+        key = identity_of(model)
+        present = self._identities.find(key)
+        if key in self._displaced or (present is not None and present is not state):
+            raise InvalidRequestError(
+                f"{name}: another instance of the same document is marked for deletion already; expunge() this one"
+            )
         self._record(state, model)
         state.move(Move.DELETE)
         if state.owner is not self:
             state.owner_ref = self._self_ref
-            self._identities.put(identity_of(model), state, model)
+            self._identities.put(key, state, model)
         self._identities.hold(state, model)
         self._no_longer_pending(state)
         self._marked[state.oid] = model
@@ -183,10 +192,14 @@ class Bookkeeping(Loading, Settling):
         if state.state in (State.TRANSIENT, State.PENDING) and mapping.primary not in model.model_fields_set:
             self.add(model)  # a key that was made up belongs to no document
             return model
+        key = identity_of(model)
+        if key in self._displaced:
+            raise InvalidRequestError(
+                f"{describe(model)}: another instance of the same document is marked for deletion"
+            )
         self._make_one(model)
         for target in referenced(model):
             self._add_referenced(target)
-        key = identity_of(model)
         wanted = self._set_keys(model) if exclude_unset else None
         present = self._identities.find(key)
         held = None if present is None else present()
@@ -194,7 +207,7 @@ class Bookkeeping(Loading, Settling):
             self._record(present, held)
             keys = None if wanted is None else wanted | self._unwritten_keys(present, held)
             present.move(Move.MERGE)
-            changes.take_over(mapping, held, model, lambda key: key != "_id" and (wanted is None or key in wanted))
+            changes.copy_over(mapping, held, model, lambda key: key != "_id" and (wanted is None or key in wanted))
             self._stage_merge(present, held, keys)
             return held
         if state.owner is not self and key in self._new_keys:
@@ -204,6 +217,7 @@ class Bookkeeping(Loading, Settling):
             wanted |= self._unwritten_keys(state, model)
         state.move(Move.MERGE)
         state.owner_ref = self._self_ref
+        finisher(mapping)(model)
         self._identities.put(key, state, model)
         self._stage_merge(state, model, wanted)
         return model
@@ -273,6 +287,7 @@ class Bookkeeping(Loading, Settling):
         state = state_of(instance)
         if state is not None and state.owner is self:
             self.let_loose(state)
+            state.expunged_from = self._self_ref
 
     def rollback(self) -> None:
         """Undo what was not flushed, on the objects too.
@@ -322,7 +337,13 @@ class Bookkeeping(Loading, Settling):
         for instance in (*stored, *self.new, *(merge.instance for merge in self.merged)):
             self._make_one(instance)
             for target in referenced(instance):
-                self._add_referenced(target)
+                if not self._is_expunged(target):
+                    self._add_referenced(target)
+
+    def _is_expunged(self, instance: Model) -> bool:
+        """Tell whether this session was told not to write the changes of a stored instance."""
+        state = state_of(instance)
+        return state is not None and state.is_stored and state.expunged_from is self._self_ref
 
     def _notice_saved(self, instance: Model) -> None:
         """See that ODMantic has saved a new instance since it was added: it is no insert any more."""

@@ -5,14 +5,17 @@ Called by `bookkeeping`, which knows which instances a session holds; nothing he
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from typing import cast
 
+from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
 from odmantic import Model
 
 from . import odmantic_internals as odm
 from . import snapshot
+from .document_validator import finisher
 from .encoding import Document, encode_field, is_document
 from .errors import ArgumentError, DocumentError
 from .hydration import hydrate
@@ -21,6 +24,9 @@ from .mapping import Mapping, class_mapping
 from .records import Record
 from .references import references_of
 from .snapshot import Codec, Difference
+
+# Without a representation, the driver would refuse every UUID.
+_USUAL: Codec = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
 
 
 def unwritten(state: InstanceState, instance: Model, codec: Codec) -> tuple[Difference, bytes]:
@@ -34,7 +40,7 @@ def unwritten(state: InstanceState, instance: Model, codec: Codec) -> tuple[Diff
     if now == state.as_read:
         return Difference(), now
     found = snapshot.difference(believed(state, mapping, codec), now, codec)
-    if found.assigned and state.absent:
+    if found and state.absent:
         _assign_whole(found, state.absent, snapshot.decode(now, codec))
     return found, now
 
@@ -61,7 +67,7 @@ def believed(state: InstanceState, mapping: Mapping, codec: Codec) -> bytes:
 def remember_read(state: InstanceState, mapping: Mapping, instance: Model, as_read: Document, codec: Codec) -> None:
     """Take the snapshot of an instance that was just made of a document."""
     state.snapshot = snapshot.take(mapping, instance, codec)
-    state.absent = frozenset(_absent(snapshot.decode(state.snapshot, codec), as_read, ""))
+    state.absent = absent_paths(snapshot.decode(state.snapshot, codec), as_read)
 
 
 def renew(state: InstanceState, held: Model, record: Record, references: References, codec: Codec) -> None:
@@ -73,6 +79,9 @@ def renew(state: InstanceState, held: Model, record: Record, references: Referen
     mapping = class_mapping(type(held))
     fresh = hydrate(mapping, record[0], references)
     mine = unwritten_keys(state, held, codec)
+    if mine and mapping.version is not None:
+        # The unwritten changes were made of what was read before: they must not pass for changes of what is read now.
+        mine = mine | {mapping.version.key}
     earlier = snapshot.decode(believed(state, mapping, codec), codec)
     was_absent = state.absent
     remember_read(state, mapping, fresh, record[0], codec)
@@ -84,9 +93,7 @@ def renew(state: InstanceState, held: Model, record: Record, references: Referen
         # A field with an unwritten change keeps its baseline too: only what the user changed in it will be written.
         kept = replaced(read, earlier, mine)
         state.snapshot = snapshot.encode_document(kept, codec, describe(held))
-        state.absent = frozenset(
-            path for path in (*state.absent, *was_absent) if (path in was_absent) == (_root(path) in mine)
-        )
+        state.absent = mixed_absent(state.absent, was_absent, mine)
     state.as_read = None if mine else record[1]
     state.references = {**references, **{name: target for name, target in state.references.items() if name in mine}}
 
@@ -107,10 +114,10 @@ def believed_value(state: InstanceState, instance: Model, name: str, codec: Code
 
 
 def codec_of(state: InstanceState) -> Codec:
-    """Return the codec options of the session that holds an instance; the driver's own for one that is in none."""
+    """Return the codec options of the session that holds an instance; the usual ones for one that is in none."""
     owner, instance = state.owner, state()
     if owner is None or instance is None:
-        return CodecOptions()
+        return _USUAL
     return owner.codec(class_mapping(type(instance)))
 
 
@@ -145,6 +152,20 @@ def restore(
         return
     take_over(mapping, instance, source, changed.__contains__)
     odm.mark_assigned(instance, set())
+
+
+def copy_over(mapping: Mapping, instance: Model, source: Model, wanted: Callable[[str], bool]) -> None:
+    """Give *instance* copies of the values of *source* under every *wanted* key: later changes of the one do not reach
+    the other."""
+    twin = copy.copy(source)
+    shared = {field.name for field in mapping.references}
+    for name, value in twin.__dict__.items():
+        if name in mapping.fields and name not in shared and wanted(mapping.fields[name].key):
+            twin.__dict__[name] = copy.deepcopy(value)
+    if twin.__pydantic_extra__ is not None:
+        object.__setattr__(twin, "__pydantic_extra__", copy.deepcopy(twin.__pydantic_extra__))
+    take_over(mapping, instance, twin, wanted)
+    finisher(mapping)(instance)
 
 
 def take_over(mapping: Mapping, instance: Model, source: Model, wanted: Callable[[str], bool]) -> None:
@@ -206,6 +227,19 @@ def _encodable_field(mapping: Mapping, instance: Model, name: str, codec: Codec)
         return {}
 
 
+def absent_paths(encoded: Document, stored: Document) -> frozenset[str]:
+    """Return the paths of embedded documents in *encoded* that stand only for defaults: *stored* lacks them."""
+    return frozenset(_absent(encoded, stored, ""))
+
+
+def mixed_absent(paths: frozenset[str], others: frozenset[str], keys: Iterable[str]) -> frozenset[str]:
+    """Return *paths*, with those of *others* instead where they are under *keys*."""
+    wanted = set(keys)
+    return frozenset(
+        [path for path in paths if _root(path) not in wanted] + [path for path in others if _root(path) in wanted]
+    )
+
+
 def _absent(encoded: Document, stored: Document, prefix: str) -> Iterable[str]:
     """Yield the paths of embedded documents that stand only for defaults: the stored document lacks them."""
     for key, value in encoded.items():
@@ -219,22 +253,20 @@ def _absent(encoded: Document, stored: Document, prefix: str) -> Iterable[str]:
 
 def _assign_whole(found: Difference, absent: frozenset[str], now: Document) -> None:
     """Assign embedded documents whole that the stored document lacks: a path into one would store a fragment of it."""
-    for path in list(found.assigned):
-        steps = path.split(".")
-        for depth in range(1, len(steps)):
-            parent = ".".join(steps[:depth])
-            if parent in absent:
-                del found.assigned[path]
-                found.assigned[parent] = _at(now, steps[:depth])
-                found.created.append(parent)
-                found.removed = [removed for removed in found.removed if not removed.startswith(f"{parent}.")]
-                break
+    parents = {_absent_parent(path, absent) for path in (*found.assigned, *found.removed)}
+    for parent in sorted(parents - {""}):
+        inside = f"{parent}."
+        found.assigned = {path: value for path, value in found.assigned.items() if not path.startswith(inside)}
+        found.removed = [path for path in found.removed if not path.startswith(inside)]
+        found.assigned[parent] = snapshot.at(now, parent)
+        found.created.append(parent)
 
 
-def _at(document: Document, steps: list[str]) -> object:
-    for step in steps[:-1]:
-        document = cast("Document", document[step])
-    return document[steps[-1]]
+def _absent_parent(path: str, absent: frozenset[str]) -> str:
+    """Return the outermost of the *absent* documents that *path* leads into; an empty string for none."""
+    steps = path.split(".")
+    parents = (".".join(steps[:depth]) for depth in range(1, len(steps)))
+    return next((parent for parent in parents if parent in absent), "")
 
 
 def _root(path: str) -> str:

@@ -5,6 +5,7 @@ Made of the columns that are given to `select()`; followed by `column_reader` an
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, cast, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from . import stored_schema
 from .columns import Column, plain_model
 from .errors import ArgumentError
 from .mapping import FieldMap, Mapping, Shape
@@ -30,6 +32,7 @@ class Step:
         key: its key in the document.
         field: what is known of it; None in a plain Pydantic model, which ODMantic does not describe.
         many: there is a list of embedded documents.
+        aliases: the keys that other programs may have stored it under; those of plain Pydantic models alone.
     """
 
     owner: type[BaseModel]
@@ -37,13 +40,17 @@ class Step:
     key: str
     field: FieldMap | None
     many: bool
+    aliases: tuple[str, ...] = ()
 
     def default(self) -> object:
         """Return what stands in where the document lacks the key: the field's default, or None."""
         if self.field is not None:
             value = self.field.default()
         else:
-            value = cast("object", self.owner.model_fields[self.name].get_default())
+            info = self.owner.model_fields[self.name]
+            if getattr(info, "default_factory_takes_validated_data", False):
+                return None  # of the other fields, which were not read
+            value = cast("object", info.get_default(call_default_factory=True))
         return None if value is PydanticUndefined else value
 
 
@@ -68,6 +75,11 @@ def path_of(column: Column[Any]) -> Path:
         step = _step(owner, target, key)
         path.append(step)
     return tuple(path)
+
+
+def keys(path: Path) -> list[str]:
+    """Return the dotted paths in documents under which the value of a column may lie."""
+    return [".".join(names) for names in itertools.product(*((step.key, *step.aliases) for step in path))]
 
 
 def dotted(path: Path) -> str:
@@ -100,7 +112,7 @@ def _step(owner: type[BaseModel], mapping: Mapping | None, key: str) -> Step:
         many = field.shape is Shape.EMBEDDED_MANY and field.container in _LISTS
     else:
         many = any(origin in _LISTS for origin in _origins(owner.model_fields[name].annotation))
-    return Step(owner, name, key, field, many)
+    return Step(owner, name, key, field, many, stored_schema.aliases(owner, name) if mapping is None else ())
 
 
 def _annotated_model(step: Step) -> type[BaseModel]:

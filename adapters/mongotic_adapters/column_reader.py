@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from odmantic import Model
 
-from .column_path import Path, dotted, fallback, path_of
+from .column_path import Path, Step, dotted, fallback, keys, path_of
 from .columns import Column
 from .document_validator import marker
 from .encoding import Document, encode_field, encode_operand, is_document
@@ -33,6 +33,7 @@ class ColumnReader:
         mapping: the model.
         key: the dotted path in the document.
         annotation: the type of its values, as it is declared.
+        keys: the paths under which others may have stored it, that one first.
         dotted: the dotted path in Python.
         path: the same, step by step.
 
@@ -44,6 +45,7 @@ class ColumnReader:
         self.key: str = column.key_
         self.annotation: object = column.annotation_
         self.path: Path = path_of(column)
+        self.keys = keys(self.path)
         self.dotted = dotted(self.path)
         last = self.path[-1]
         self._validated = (
@@ -94,8 +96,8 @@ class ColumnReader:
         return self._read_on(depth, found)
 
     def _read_with_gaps(self, depth: int, documents: Sequence[Document]) -> Values:
-        key = self.path[depth].key
-        found = [document.get(key, _MISSING) for document in documents]
+        step = self.path[depth]
+        found = [_found(step, document) for document in documents]
         present = iter(self._read_on(depth, [value for value in found if value is not _MISSING]))
         return [self._filled(depth) if value is _MISSING else next(present) for value in found]
 
@@ -155,6 +157,13 @@ def _embedded(owner: type, field: FieldMap, target: Mapping, validated: ValuesVa
         return found
 
     return instances
+
+
+def _found(step: Step, document: Document) -> object:
+    for key in (step.key, *step.aliases):
+        if key in document:
+            return document[key]
+    return _MISSING
 
 
 def _nothing(_value: object) -> None:

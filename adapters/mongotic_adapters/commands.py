@@ -53,6 +53,7 @@ class Read:
         skip: documents to pass over.
         limit: documents to give at most; None for all.
         projection: the keys wanted; None for whole documents.
+        direct: whatever the engine's own `find` or `count` would show: it is asked what is there, for nobody to see.
         options: how the command is to be carried out.
     """
 
@@ -62,6 +63,7 @@ class Read:
     skip: int = 0
     limit: int | None = None
     projection: Document | None = None
+    direct: bool = False
     options: SendOptions = USUAL
 
     @property

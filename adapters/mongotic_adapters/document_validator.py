@@ -1,8 +1,9 @@
 """One validator per model class that takes a stored document as it is: keys of the document, no detour through Python.
 
 Asked by `hydration`.  It is made of the class's own pydantic-core schema, so that it validates exactly what the class
-validates; only three things differ: fields are found by the key they are stored under, a key that ODMantic requires is
-required, and ODMantic's `__init__`, which validates everything a second time, is passed by.
+validates; only four things differ: fields are found by the key they are stored under, a key that ODMantic requires is
+required, plain Pydantic models are taken as they are stored (see `stored_schema`), and ODMantic's `__init__`, which
+validates everything a second time, is passed by.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from functools import lru_cache
 from typing import cast
 
 from odmantic import Model
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, SchemaValidator
 
 from . import odmantic_internals as odm
-from . import schema_tree
+from . import schema_tree, stored_schema
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .schema_tree import Schema
 
@@ -48,11 +49,20 @@ def document_validator(mapping: Mapping) -> DocumentValidator | None:
     return make
 
 
+@lru_cache(maxsize=4096)
+def by_name_validator(model: type[Model]) -> SchemaValidator:
+    """Return the validator of a class, which takes the names of fields; it takes plain models as they are stored."""
+    schema = odm.core_schema(model)
+    if not any(map(stored_schema.is_plain, schema_tree.parts(schema))):
+        return cast("SchemaValidator", model.__pydantic_validator__)  # or a plugin's, which is like it
+    return odm.build_validator(cast("CoreSchema", stored_schema.named(schema)))
+
+
 def _is_simple(mapping: Mapping) -> bool:
     """Tell whether nothing but the types of its fields decides how a document of the model is read.
 
     Own `__init__`s and validators of whole models expect field names and defaults. Where ODMantic sees a plain value,
-    an embedded model in it (`dict[str, list[Item]]`) is stored by field names and not by keys.
+    an embedded model of its own in it (`dict[str, list[Item]]`) is stored by field names and not by keys.
     """
     if mapping.keeps_extra or odm.has_own_construction(mapping.model):
         return False
@@ -75,14 +85,12 @@ def _by_key(schema: object) -> object:
 
 
 def _model_by_key(schema: Schema) -> Schema | None:
-    """Return a copy of the schema of a model; one that is no part of the document, a referenced one, is left as it
-    is."""
+    """Return a copy of the schema of a model; plain ones are found by the names of their fields."""
+    if stored_schema.is_plain(schema):
+        return stored_schema.stored(schema)
     if schema.get("type") != "model":
         return None
-    owner = schema["cls"]
-    if not (isinstance(owner, type) and issubclass(owner, odm.BaseODMModel)):
-        return schema
-    mapping = class_mapping(owner)
+    mapping = class_mapping(cast("type[odm.BaseODMModel]", schema["cls"]))
     fields_schema = cast("Schema", schema["schema"])
     fields = {
         name: _field_by_key(mapping.fields[name], field_schema)
@@ -105,8 +113,6 @@ def finisher(mapping: Mapping) -> Callable[[odm.BaseODMModel], None]:
     """Return a function that gives the embedded instances the slot ODMantic's `__setattr__` writes to.
 
     A validator without ODMantic's `__init__` leaves it empty, and so does the copy of a default.
-
-    ODMantic reads it of top-level instances alone, so all embedded ones can share one.
     """
     embedded = [field for field in mapping.fields.values() if field.shape in (Shape.EMBEDDED, Shape.EMBEDDED_MANY)]
     if not embedded:
@@ -127,8 +133,7 @@ def marker(field: FieldMap) -> Callable[[object], None]:
 
     def mark(value: object) -> None:
         if isinstance(value, odm.BaseODMModel):
-            odm.mark_assigned(value, _SHARED)
-            finish(value)
+            finish(odm.marked(value))
         elif isinstance(value, dict):
             for item in cast("dict[str, object]", value).values():
                 mark(item)
@@ -137,9 +142,6 @@ def marker(field: FieldMap) -> Callable[[object], None]:
                 mark(item)
 
     return mark
-
-
-_SHARED: set[str] = set()
 
 
 def _nothing(instance: odm.BaseODMModel) -> None:

@@ -61,7 +61,7 @@ class Collection(Protocol):
         upsert: bool = False,
         session: object,
     ) -> object: ...
-    def update_many(self, filter: Document, update: Document, *, session: object) -> object: ...  # noqa: A002
+    def update_many(self, filter: Document, update: Document | list[Document], *, session: object) -> object: ...  # noqa: A002
     def replace_one(
         self,
         filter: Document,  # noqa: A002

@@ -16,11 +16,22 @@ from odmantic.exceptions import DuplicateKeyError as OdmanticDuplicate
 from pymongo import errors as driver
 
 from .commands import WriteReport
-from .errors import ArgumentError, FlushOperationalError, IntegrityError, MongoticError, OperationalError, restored
+from .errors import (
+    ArgumentError,
+    FlushOperationalError,
+    IntegrityError,
+    MongoticError,
+    OperationalError,
+    progress,
+    restored,
+)
 from .instance_state import state_of
 from .port import ALL, WriteFailed
 
 E = TypeVar("E", bound=OperationalError)
+
+NO_TRANSACTIONS = 20
+"""The server's code for a transaction that neither a replica set nor a mongos was asked for."""
 
 _UNREACHABLE = "Is the server running, and is the address right? "
 _ADVICE: tuple[tuple[type[Exception], str], ...] = (
@@ -50,6 +61,11 @@ def translated(action: str) -> Generator[None]:
         raise _undecodable(action, error) from error
     except MongoticError:
         raise
+    except RuntimeError as error:
+        if "loop" not in str(error):  # a value that raises it when the driver asks for its repr
+            raise ArgumentError(f"{action}: a value cannot be encoded: {error}. Nothing was sent.") from error
+        advice = "An asyncio client serves the event loop it was first used in; make one for each loop. "
+        raise adopted(OperationalError, f"{action} failed: {advice}{error}", error) from error
     except Exception as error:  # the driver asks a value it refuses for its repr, which may raise anything
         raise ArgumentError(f"{action}: a value cannot be encoded: {error}. Nothing was sent.") from error
 
@@ -130,12 +146,12 @@ def integrity_error(
     keys = cast("dict[str, object]", details.get("keyValue") or {"_id": name})
     state = state_of(instance)
     if state is None or state.owner is None:  # of a statement, which leaves nothing to be done later
-        progress = f"Written: {len(written)}; not written: {len(pending)}."
+        reached = f"Written: {len(written)}; not written: {len(pending)}."
     else:
-        progress = _progress(written, pending)
+        reached = progress(written, pending)
     message = (
         f"{name} was not written: a document with {_listed(keys)} exists already, and it was left as it is. "
-        f"{progress} To overwrite it, read it and change it."
+        f"{reached} To overwrite it, read it and change it."
     )
     return IntegrityError(message, instance, error, written=written, pending=pending)
 
@@ -145,7 +161,7 @@ def flush_error(
 ) -> FlushOperationalError:
     """Return the error for a flush, or an insert, that the driver or the server broke off."""
     doubt = "" if failure.certain else "Whether the pending ones reached the server is not known. "
-    message = f"{action} failed: {explained(failure.error)} {doubt}{_progress(written, pending)}"
+    message = f"{action} failed: {explained(failure.error)} {doubt}{progress(written, pending)}"
     error = adopted(FlushOperationalError, message, failure.error)
     error.written, error.pending = list(written), list(pending)
     return error
@@ -156,6 +172,8 @@ def explained(error: Exception) -> str:
     advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
     if isinstance(error, driver.PyMongoError) and error.has_error_label("UnknownTransactionCommitResult"):
         advice = "Whether the transaction was committed is not known; read before you try it again. "
+    elif isinstance(error, driver.OperationFailure) and error.code == NO_TRANSACTIONS and "replica set" in str(error):
+        advice = "This server has no transactions: start it as a replica set, of one member if need be. "
     return f"{advice}{type(error).__name__}: {error}"
 
 
@@ -205,7 +223,3 @@ def _restored(
 
 def _listed(keys: dict[str, object]) -> str:
     return ", ".join(f"{name} = {value!r}" for name, value in keys.items())
-
-
-def _progress(written: Sequence[Model], pending: Sequence[Model]) -> str:
-    return f"Written: {len(written)}; still pending: {len(pending)}."

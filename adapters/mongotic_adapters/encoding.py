@@ -5,6 +5,10 @@ What it gives for an instance equals ODMantic's `model_dump_doc`, whose key orde
 It goes further where ODMantic leaves a value to fail in the driver (see `stand_ins`), or fails itself: an `Optional` or
 a `Union` of embedded models.  Inside other types, `list[Item | None]` say, ODMantic stores embedded models by the names
 of their fields and not by their keys, and so does mongotic.
+
+Plain Pydantic models, dataclasses and typed dicts are stored as their fields, under the names of these.  ODMantic
+stores what `model_dump` gives, which for most is the same; where a serializer, a computed field or an exclusion makes
+it another thing, it cannot be relied upon to be read back.
 """
 
 from __future__ import annotations
@@ -16,22 +20,26 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as AnyMapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import lru_cache, partial
-from typing import TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
 
 import bson
 from bson import datetime_ms, dbref, decimal128, int64, max_key, min_key, regex, timestamp
 from odmantic import Model
 from odmantic import bson as odm_bson
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, RootModel, TypeAdapter
 
 from . import odmantic_internals as odm
+from . import reading_back
 from .errors import ArgumentError
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .shown import shown
 from .stand_ins import ordered, stand_in
 from .statement_part import StatementPart
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Document: TypeAlias = dict[str, object]
 """A document, or a part of one, as the driver takes and gives it."""
@@ -46,7 +54,7 @@ _AS_IS: frozenset[type] = frozenset(
 )  # fmt: skip
 
 
-# What `model_dump` does with values of any type: models and dataclasses become dicts.
+# What `model_dump` does with values of any type: models and dataclasses become dicts. For serializers alone.
 _dump = TypeAdapter[object](object).dump_python
 
 _TOO_DEEP = "a value is nested too deeply, or contains itself. Nothing was sent."
@@ -78,8 +86,10 @@ def _encode_rarer(value: object) -> object:
         raise value.refusal()
     if isinstance(value, enum.Enum):
         return encode_value(value.value)
-    if isinstance(value, BaseModel) or (is_dataclass(value) and not isinstance(value, type)):
-        return encode_value(_dumped(value))
+    if isinstance(value, BaseModel):
+        return _encode_plain(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return _encode_dataclass(value)
     if isinstance(value, (list, tuple, deque)):
         return [encode_value(item) for item in cast("Iterable[object]", value)]
     if isinstance(value, (set, frozenset)):
@@ -87,6 +97,51 @@ def _encode_rarer(value: object) -> object:
     if isinstance(value, AnyMapping):
         return {key: encode_value(item) for key, item in cast("AnyMapping[str, object]", value).items()}
     return stand_in(value)
+
+
+def _encode_plain(instance: BaseModel) -> object:
+    """Return the fields of a model under their names, and what else it keeps (`extra="allow"`)."""
+    kind = type(instance)
+    values = instance.__dict__
+    document: Document = {}
+    for name, serializer in _plain_fields(kind):
+        if name not in values:
+            raise _incomplete(kind.__name__, name)
+        value = values[name]
+        document[name] = encode_value(value) if serializer is None else _serialize(serializer, value)
+    if isinstance(instance, RootModel):
+        return document["root"]
+    for key, value in (instance.__pydantic_extra__ or {}).items():
+        if key in document:
+            raise _taken(kind.__name__, key, key)
+        document[key] = encode_value(value)
+    return document
+
+
+@lru_cache(maxsize=4096)
+def _plain_fields(model: type[BaseModel]) -> list[tuple[str, Callable[[object], object] | None]]:
+    """Return the name of each field of a model, and ODMantic's BSON serializer if it has one."""
+    return [
+        (
+            name,
+            next(
+                (part.bson_serializer for part in info.metadata if isinstance(part, odm_bson.WithBsonSerializer)), None
+            ),
+        )
+        for name, info in model.model_fields.items()
+    ]
+
+
+def _encode_dataclass(instance: DataclassInstance) -> Document:
+    document: Document = {}
+    for field in fields(instance):
+        if not hasattr(instance, field.name):
+            raise _incomplete(type(instance).__name__, field.name)
+        document[field.name] = encode_value(getattr(instance, field.name))
+    config = cast("Document", getattr(instance, "__pydantic_config__", None) or {})
+    if config.get("extra") == "allow":
+        document.update((key, encode_value(value)) for key, value in vars(instance).items() if key not in document)
+    return document
 
 
 def encode_operand(value: object, field: FieldMap | None = None) -> object:
@@ -142,7 +197,7 @@ def _encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     document: Document = {"_id": None} if mapping.primary else {}
     for name, key, encode in _encoders(mapping):
         if name not in values:
-            raise _incomplete(mapping, name)
+            raise _incomplete(mapping.name, name)
         value = values[name]
         document[key] = value if encode is encode_value and type(value) in _AS_IS else encode(value)
     if mapping.keeps_extra:
@@ -150,20 +205,24 @@ def _encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     return document
 
 
-def _incomplete(mapping: Mapping, name: str) -> ArgumentError:
+def _incomplete(model: str, name: str) -> ArgumentError:
     return ArgumentError(
-        f"an instance of {mapping.name} cannot be stored: it has no value for {name!r}. Nothing was sent. Was it made "
+        f"an instance of {model} cannot be stored: it has no value for {name!r}. Nothing was sent. Was it made "
         "with model_construct()?"
+    )
+
+
+def _taken(model: str, key: str, name: str) -> ArgumentError:
+    return ArgumentError(
+        f"{model}: the extra key {key!r} cannot be stored, because the field {name!r} is stored under it. Nothing was "
+        "sent."
     )
 
 
 def _add_extra(mapping: Mapping, document: Document, extra: AnyMapping[str, object]) -> None:
     for key, value in extra.items():
         if key in mapping.by_key:
-            raise ArgumentError(
-                f"{mapping.name}: the extra key {key!r} cannot be stored, because the field "
-                f"{mapping.by_key[key].name!r} is stored under it. Nothing was sent."
-            )
+            raise _taken(mapping.name, key, mapping.by_key[key].name)
         document[key] = encode_value(value)
 
 
@@ -175,10 +234,19 @@ def _encoders(mapping: Mapping) -> list[tuple[str, str, Callable[[object], objec
 
 def _encoder(field: FieldMap) -> Callable[[object], object]:
     if field.shape is Shape.PLAIN:
-        return encode_value if field.serializer is None else partial(_serialize, field.serializer)
+        if field.serializer is not None:
+            return partial(_serialize, field.serializer)
+        check = reading_back.check(field.owner, field.name, encode_value)
+        return encode_value if check is None else partial(_encode_readable, check)
     if field.shape is Shape.REFERENCE:
         return _encode_reference
     return partial(_encode_embedded, cast("Mapping", field.target))
+
+
+def _encode_readable(check: reading_back.Check, value: object) -> object:
+    encoded = encode_value(value)
+    check(encoded)
+    return encoded
 
 
 def encode_field(field: FieldMap, value: object) -> object:
@@ -233,17 +301,29 @@ def _encode_dumped(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
     try:
         if odm.has_own_writing(mapping.model):
             return cast("Document", encode_value(odm.dump_doc(instance)))
-        return _written(mapping, instance, instance.model_dump())
+        return _written(mapping, instance, instance.model_dump(include=_dumped_names(mapping)))
     except (RecursionError, ArgumentError):
         raise
     except Exception as error:  # a serializer of the user's may raise anything, or leave out what a document needs
         raise _refused(instance, error) from error
 
 
+def _dumped_names(mapping: Mapping) -> set[str] | None:
+    """Return the fields that `model_dump` is asked for; None for all, where it gives what the class makes of them."""
+    return None if odm.has_model_serializer(mapping.model) else set(odm.serialized_fields(mapping.model))
+
+
 def _written(mapping: Mapping, instance: odm.BaseODMModel, dumped: Document) -> Document:
     """Return the document ODMantic makes of what `model_dump` gave; the instance says which models there were."""
     document: Document = {"_id": None} if mapping.primary else {}
+    serialized, values = odm.serialized_fields(mapping.model), instance.__dict__
     for name, field in mapping.fields.items():
+        # An excluded field (`exclude=True`) is excluded from what is shown to others; it is stored.
+        if name not in serialized or (name not in dumped and odm.is_excluded(mapping.model, name)):
+            if name not in values:
+                raise _incomplete(mapping.name, name)
+            document[field.key] = _encoder(field)(values[name])
+            continue
         value = dumped[name]
         if field.serializer is not None:
             document[field.key] = field.serializer(value)
@@ -253,9 +333,10 @@ def _written(mapping: Mapping, instance: odm.BaseODMModel, dumped: Document) -> 
         elif field.shape is Shape.PLAIN:
             document[field.key] = encode_value(value)
         else:
-            document[field.key] = _written_embedded(instance.__dict__[name], value)
+            document[field.key] = _written_embedded(values[name], value)
     if mapping.keeps_extra:
-        _add_extra(mapping, document, {key: dumped[key] for key in dumped.keys() - mapping.fields.keys()})
+        own = instance.__pydantic_extra__ or {}
+        _add_extra(mapping, document, {key: dumped.get(key, value) for key, value in own.items()})
     return document
 
 

@@ -146,6 +146,19 @@ class FlushError(MongoticError):
         self.written: list[Model] = list(written)
         self.pending: list[Model] = list(pending)
 
+    def undone(self, planned: Sequence[Model]) -> None:
+        """Say that it ran in a transaction: nothing of what was *planned* is written."""
+        message = str(self.args[0]).replace(
+            progress(self.written, self.pending), "Nothing was written: it ran in a transaction."
+        )
+        self.args = (message, *self.args[1:])
+        self.written, self.pending = [], list(planned)
+
+
+def progress(written: Sequence[Model], pending: Sequence[Model]) -> str:
+    """Return how far a flush came, as part of a message."""
+    return f"Written: {len(written)}; still pending: {len(pending)}."
+
 
 class StaleDataError(FlushError):
     """A document to be updated was deleted, or its key changed, since it was read.

@@ -68,6 +68,7 @@ class Holdings:
         self._marked: dict[int, Model] = {}
         self._merged: dict[int, Merge] = {}
         self._deleted: dict[int, Model] = {}
+        self._displaced: dict[IdentityKey, Model] = {}
         self._self_ref: weakref.ref[Holdings] = weakref.ref(self)
 
     def stored(self) -> Iterator[tuple[InstanceState, Model]]:
@@ -123,6 +124,15 @@ class Holdings:
                 f"{name} is held by another session; expunge it there, or close that session, first"
             )
 
+    @property
+    def has_new(self) -> bool:
+        """Whether any new instance waits for its insert."""
+        return bool(self._new_keys)
+
+    def awaits(self, key: IdentityKey) -> bool:
+        """Tell whether a new instance with that key waits for its insert."""
+        return key in self._new_keys
+
     def _holds(self, key: IdentityKey) -> bool:
         present = self._identities.find(key)
         return present is not None and present.state is not State.MARKED
@@ -154,6 +164,17 @@ class Holdings:
         self._merged.pop(state.oid, None)
         self._deleted.pop(state.oid, None)
         self._identities.remove(state)
+        displaced = None if state.key is None else self._displaced.pop(state.key, None)
+        other = None if displaced is None else state_of(displaced)
+        if state.key is not None and displaced is not None and other is not None and other is not state:
+            self._identities.put(state.key, other, displaced)
+
+    def _displace(self, key: IdentityKey) -> None:
+        """Let the place of an instance that is to be deleted be taken by another one of the same document."""
+        state = self._identities.find(key)
+        instance = None if state is None else state()
+        if state is not None and state.state is State.MARKED and instance is not None:
+            self._displaced[key] = instance
 
     def _no_longer_pending(self, state: InstanceState) -> None:
         self._pending.pop(state.oid, None)

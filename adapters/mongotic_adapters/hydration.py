@@ -17,11 +17,13 @@ from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
 from . import odmantic_internals as odm
-from .document_validator import DocumentValidator, document_validator, finisher
+from .document_validator import DocumentValidator, by_name_validator, document_validator, finisher
 from .encoding import Document, is_document
 from .errors import DocumentError
 from .instance_state import References
 from .mapping import FieldMap, Mapping, Shape, class_mapping
+from .stored_schema import fields_stored_otherwise
+from .values_validator import values_validator
 
 logger = logging.getLogger("mongotic.hydration")
 
@@ -70,6 +72,8 @@ def _validator(mapping: Mapping) -> DocumentValidator | None:
 
 def _parsed(mapping: Mapping, document: Document, references: References) -> Model:
     """Return what the class's own `model_validate_doc` makes of a document, with the instances that exist already."""
+    keys = {name: field.key for name, field in mapping.fields.items()}
+    document = _with_instances(mapping, document, keys)
     instance = odm.parse_document(mapping.document_model, _with_targets(mapping, document, references))
     instance.__dict__.update(references)
     odm.mark_assigned(instance, set())
@@ -87,10 +91,27 @@ def _build(mapping: Mapping, values: Document) -> Model:
             raise odm.refused(model, values, refusal) from refusal
     else:
         instance = model.__new__(model)
-        model.__pydantic_validator__.validate_python(values, self_instance=instance)
+        by_name_validator(model).validate_python(values, self_instance=instance)
     finisher(mapping)(instance)
     odm.mark_assigned(instance, set())
     return instance
+
+
+def _with_instances(mapping: Mapping, document: Document, keys: dict[str, str]) -> Document:
+    """Return a document with instances of plain models in it, for a class with code of its own for reading: the class
+    itself would look for their fields by alias, and know none of the values that stand for others.
+
+    Arguments:
+        mapping: the class.
+        document: a document of it.
+        keys: where each field's value lies.
+    """
+    made = {
+        keys[name]: values_validator(mapping.model, name)([document[keys[name]]])[0]
+        for name in fields_stored_otherwise(mapping.model)
+        if keys[name] in document
+    }
+    return {**document, **made}
 
 
 def _values(mapping: Mapping, document: Document, references: References) -> Document:
@@ -111,6 +132,8 @@ def _values(mapping: Mapping, document: Document, references: References) -> Doc
             values[name] = renamed(field, field.target, value)
     if mapping.keeps_extra:
         values.update((key, value) for key, value in document.items() if key not in mapping.by_key)
+    if odm.has_own_init(mapping.model):
+        return _with_instances(mapping, values, {name: name for name in mapping.fields})
     return values
 
 
@@ -170,6 +193,8 @@ def _explained(
     model, key = mapping.document_model, document.get("_id")
     if isinstance(cause, DocumentParsingError):
         return DocumentError(key, model, cause.inner)
+    if isinstance(cause, ValidationError) and fields_stored_otherwise(model):
+        return DocumentError(key, model, cause)  # ODMantic would find fault with what is stored as it should be
     try:
         odm.parse_document(model, _with_targets(mapping, document, references))
     except DocumentParsingError as error:

@@ -42,6 +42,7 @@ class InstanceState(weakref.ref[Model]):
         absent: paths of embedded documents in the snapshot that stand for defaults; the stored document lacks them.
         references: the referenced instances at the time of the snapshot, by field name.
         expired: the database may hold something else by now.
+        expunged_from: the session that was told last not to write its changes.
         in_passing: met in an iteration and by nothing else, so that it may be let go.
     """
 
@@ -49,6 +50,7 @@ class InstanceState(weakref.ref[Model]):
         "absent",
         "as_read",
         "expired",
+        "expunged_from",
         "in_passing",
         "key",
         "oid",
@@ -60,6 +62,7 @@ class InstanceState(weakref.ref[Model]):
     absent: frozenset[str]
     as_read: bytes | None
     expired: bool
+    expunged_from: weakref.ref[Holdings] | None
     in_passing: bool
     key: IdentityKey | None
     oid: int
@@ -83,6 +86,7 @@ class InstanceState(weakref.ref[Model]):
         self.in_passing = False
         self.references = _NO_REFERENCES
         self.expired = False
+        self.expunged_from = None
 
     @property
     def is_stored(self) -> bool:

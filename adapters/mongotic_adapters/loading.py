@@ -12,7 +12,7 @@ from odmantic import Model
 
 from . import changes, snapshot
 from . import odmantic_internals as odm
-from .errors import ArgumentError, UnmappedInstanceError
+from .errors import ArgumentError, InvalidRequestError, UnmappedInstanceError
 from .holdings import Holdings
 from .hydration import hydrate
 from .identity_map import IdentityKey, identity_key, identity_of
@@ -68,10 +68,14 @@ class Loading(Holdings):
         held = None if state is None else state()
         if state is not None and held is not None:
             if overwrite:
-                self._overwrite(state, held, record, references)
-            elif record[1] != state.as_read and state.state is not State.MERGED:  # its whole state will be written
+                self._overwrite(state, held, hydrate(mapping, record[0], references), record)
+            elif state.state is State.MERGED:
+                pass  # its whole state will be written
+            elif record[1] != state.as_read or len(references) < len(mapping.references):
                 self._record(state, held)
                 changes.renew(state, held, record, references, self.codec(mapping))
+            if references:
+                _refer_to(state, held, references)
             state.expired = False
             state.in_passing = state.in_passing and in_passing
             self._identities.hold(state, held)
@@ -96,7 +100,7 @@ class Loading(Holdings):
 
         Raises:
             UnmappedInstanceError: it is no model instance.
-            InvalidRequestError: another session holds it.
+            InvalidRequestError: another session holds it, or this one holds another instance of its document.
             ArgumentError: it was never stored.
         """
         model = expect_model(instance, "refresh")
@@ -106,6 +110,10 @@ class Loading(Holdings):
             raise ArgumentError(f"cannot refresh {describe(model)}: it was never stored")
         if state.owner is not self:
             self._expect_vacant(identity_of(model), describe(model))
+            if self._identities.find(identity_of(model)) is not None:
+                raise InvalidRequestError(
+                    f"{describe(model)}: another instance of the same document is marked for deletion"
+                )
         return model
 
     def reload(
@@ -118,47 +126,45 @@ class Loading(Holdings):
             record: its document.
             references: the instances it refers to, by field name.
             names: the fields to overwrite; None for all. The others keep their unwritten changes.
+
+        Raises:
+            DocumentError: the document does not fit the model; everything is as it was.
         """
         mapping = class_mapping(type(instance))
         state = self._known(instance)
+        fresh = hydrate(mapping, record[0], references)
         self._record(state, instance)
         if state.owner is not self:
             state.move(Move.LOAD)
             state.owner_ref = self._self_ref
         if names is None:
-            self._overwrite(state, instance, record, references)
+            self._overwrite(state, instance, fresh, record)
         else:
             codec = self.codec(mapping)
-            fresh = hydrate(mapping, record[0], references)
             keys = {mapping.field(name, "refresh()").key for name in names}
             earlier = snapshot.decode(changes.believed(state, mapping, codec), codec)
             changes.take_over(mapping, instance, fresh, keys.__contains__)
             read = snapshot.decode(snapshot.take(mapping, fresh, codec), codec)
             kept = changes.replaced(earlier, read, keys)
             state.snapshot, state.as_read = snapshot.encode_document(kept, codec, describe(instance)), None
+            state.absent = changes.mixed_absent(state.absent, changes.absent_paths(read, record[0]), keys)
             state.references = {**state.references, **{name: references[name] for name in names if name in references}}
         state.expired = False
         self._identities.put(identity_of(instance), state, instance)
         odm.mark_assigned(instance, set())
 
-    def _overwrite(self, state: InstanceState, instance: Model, record: Record, references: References) -> None:
-        """Give *instance* every value of its document as it was just read."""
+    def _overwrite(self, state: InstanceState, instance: Model, fresh: Model, record: Record) -> None:
+        """Give *instance* every value of *fresh*, its document as it was just read; a staged merge of it is dropped."""
         self._record(state, instance)
+        state.move(Move.LOAD)
+        self._merged.pop(state.oid, None)
         mapping = class_mapping(type(instance))
-        fresh = hydrate(mapping, record[0], references)
         wanted = {*mapping.by_key, *record[0], *(instance.__pydantic_extra__ or {})}
         changes.take_over(mapping, instance, fresh, wanted.__contains__)
         changes.remember_read(state, mapping, fresh, record[0], self.codec(mapping))
         state.as_read = record[1]
         state.references = references_of(instance)
         odm.mark_assigned(instance, set())
-
-    def lost(self, instance: Model) -> None:
-        """Note that the document of *instance* is gone from the database."""
-        state = state_of(instance)
-        if state is not None and state.owner is self:
-            self._release(state)
-            self._gone(state, instance)
 
     def expire_model(self, mapping: Mapping) -> None:
         """Note that a statement may have changed any document of a model."""
@@ -207,6 +213,19 @@ class Loading(Holdings):
             # Two for each that comes: those in use or with changes stay, and the number still goes down.
             for state in self._identities.oldest(self._cache_size, 2):
                 self._let_go(state)
+
+
+def _refer_to(state: InstanceState, instance: Model, targets: References) -> None:
+    """Let *instance* refer to *targets*, where it refers to others of the same documents: those are no longer in this
+    session, or never were."""
+    for name, own in references_of(instance).items():
+        target = targets.get(name)
+        if target is not None and target is not own and identity_of(target) == identity_of(own):
+            instance.__dict__[name] = target
+    state.references = {
+        name: targets[name] if name in targets and identity_of(targets[name]) == identity_of(own) else own
+        for name, own in state.references.items()
+    }
 
 
 def expect_model(instance: object, method: str) -> Model:

@@ -82,7 +82,9 @@ class LoggedPort:
             entry.documents = len(batch.operations)
         return report
 
-    async def update_many(self, mapping: Mapping, condition: Document, update: Document) -> WriteReport:
+    async def update_many(
+        self, mapping: Mapping, condition: Document, update: Document | list[Document]
+    ) -> WriteReport:
         with self._logged(
             lambda: shell.call(mapping.collection, "updateMany", condition, update, show=self._show)
         ) as entry:

@@ -5,7 +5,7 @@ Built once per class from ODMantic's description and asked by encoding, hydratio
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -41,6 +41,7 @@ class FieldMap:
         required: ODMantic refuses a document without the key.
         default: gives what ODMantic puts in for a missing key; `PydanticUndefined` for nothing.
         source: ODMantic's own description, the identity of the field.
+        owner: the class that has the field.
     """
 
     name: str
@@ -52,6 +53,7 @@ class FieldMap:
     required: bool
     default: Callable[[], object]
     source: odm.ODMBaseField
+    owner: type[odm.BaseODMModel]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -131,11 +133,15 @@ def class_mapping(model: type[odm.BaseODMModel]) -> Mapping:
     if getattr(model, "__tablename__", "given") == "":
         raise ArgumentError(f"{model.__name__} has no __tablename__: say which collection its documents are in")
     serializers = odm.bson_serializers(model)
-    fields = {name: _field_map(name, field, serializers.get(name)) for name, field in odm.odm_fields(model).items()}
+    fields = {
+        name: _field_map(model, name, field, serializers.get(name)) for name, field in odm.odm_fields(model).items()
+    }
+    primary = odm.primary_field(model) if odm.is_model_class(model) else ""
+    shard_key = _shard_key(model, fields)
     return Mapping(
         model=model,
         collection=odm.collection_name(model) if odm.is_model_class(model) else "",
-        primary=odm.primary_field(model) if odm.is_model_class(model) else "",
+        primary=primary,
         fields=fields,
         by_key={field.key: field for field in fields.values()},
         references=tuple(field for field in fields.values() if field.shape is Shape.REFERENCE),
@@ -146,12 +152,14 @@ def class_mapping(model: type[odm.BaseODMModel]) -> Mapping:
             for field in fields.values()
         ),
         own_serializers=odm.has_own_serializers(model),
-        version=_version_field(model, fields),
-        shard_key=_shard_key(model, fields),
+        version=_version_field(model, fields, {primary, *(field.name for field in shard_key)}),
+        shard_key=shard_key,
     )
 
 
-def _version_field(model: type[odm.BaseODMModel], fields: dict[str, FieldMap]) -> FieldMap | None:
+def _version_field(
+    model: type[odm.BaseODMModel], fields: dict[str, FieldMap], taken: Collection[str]
+) -> FieldMap | None:
     name: object = getattr(model, "__version_field__", None)
     if name is None:
         return None
@@ -161,20 +169,34 @@ def _version_field(model: type[odm.BaseODMModel], fields: dict[str, FieldMap]) -
             f"{model.__name__}.__version_field__ = {name!r}: it takes the name of a field of the model that is "
             "declared as int"
         )
+    if field.name in taken:
+        raise ArgumentError(
+            f"{model.__name__}.__version_field__ = {name!r}: every write changes the version, so that it can be "
+            "neither the primary key nor a part of the shard key"
+        )
     return field
 
 
 def _shard_key(model: type[odm.BaseODMModel], fields: dict[str, FieldMap]) -> tuple[FieldMap, ...]:
     names: object = getattr(model, "__shard_key__", ())
     if not isinstance(names, (tuple, list)):
-        raise ArgumentError(f"{model.__name__}.__shard_key__ = {names!r}: it takes a tuple of field names")
-    unknown = [name for name in cast("tuple[object, ...]", names) if name not in fields]
-    if unknown:
-        raise ArgumentError(f"{model.__name__}.__shard_key__: {unknown[0]!r} is no field of the model")
+        raise ArgumentError(
+            f"{model.__name__}.__shard_key__ = {names!r}: it takes a tuple of field names, ({names!r},) for one"
+        )
+    for name in cast("tuple[object, ...]", names):
+        if not isinstance(name, str) or name not in fields:
+            raise ArgumentError(
+                f"{model.__name__}.__shard_key__: {name!r} is no field of the model; it has {', '.join(fields)}"
+            )
     return tuple(fields[name] for name in cast("tuple[str, ...]", names))
 
 
-def _field_map(name: str, field: odm.ODMBaseField, serializer: Callable[[object], object] | None) -> FieldMap:
+def _field_map(
+    owner: type[odm.BaseODMModel],
+    name: str,
+    field: odm.ODMBaseField,
+    serializer: Callable[[object], object] | None,
+) -> FieldMap:
     shape, target, container = Shape.PLAIN, None, None
     if isinstance(field, odm.ODMReference):
         shape, target = Shape.REFERENCE, class_mapping(field.model)
@@ -192,4 +214,5 @@ def _field_map(name: str, field: odm.ODMBaseField, serializer: Callable[[object]
         required=shape is Shape.REFERENCE or field.is_required_in_doc(),
         default=odm.missing_value(field),
         source=field,
+        owner=owner,
     )

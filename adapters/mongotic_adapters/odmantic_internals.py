@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, get_args
 from weakref import WeakValueDictionary
 
@@ -57,6 +58,8 @@ __all__ = [
     "dump_doc",
     "embedded_classes",
     "field_indexes",
+    "field_schema",
+    "has_model_serializer",
     "has_own_construction",
     "has_own_init",
     "has_own_parsing",
@@ -65,12 +68,17 @@ __all__ = [
     "has_own_writing",
     "hashable_client",
     "holds_models",
+    "is_excluded",
     "is_field",
     "is_model_class",
+    "is_odmantic",
+    "is_pydantics",
     "keeps_extra",
     "key_missing",
+    "keys_of",
     "makes_values_up",
     "mark_assigned",
+    "marked",
     "missing_value",
     "mutable_fields",
     "odm_fields",
@@ -82,6 +90,8 @@ __all__ = [
     "proxy_path",
     "refused",
     "resolved_annotations",
+    "serialized_fields",
+    "value_validator",
 ]
 
 BaseT = TypeVar("BaseT", bound=BaseODMModel)
@@ -139,6 +149,38 @@ def build_validator(schema: CoreSchema) -> SchemaValidator:
         return SchemaValidator(schema)
 
 
+def value_validator(
+    schema: schema_tree.Schema, config: schema_tree.Schema, definitions: list[schema_tree.Schema]
+) -> Callable[[object], object]:
+    """Return a function that validates single values by a part of a class's schema; the path of each of its errors
+    begins with an empty name.
+
+    Arguments:
+        schema: the part.
+        config: the configuration of the class.
+        definitions: what the schema refers to.
+    """
+    # Nothing but a dict takes the class's configuration; it also is the empty `info.data` that validators may ask for.
+    whole: schema_tree.Schema = {
+        "type": "typed-dict",
+        "fields": {"": {"type": "typed-dict-field", "schema": schema}},
+        "config": config,
+    }
+    if definitions:
+        whole = {"type": "definitions", "schema": whole, "definitions": definitions}
+    validate = build_validator(cast("CoreSchema", whole)).validate_python
+
+    def validated(value: object) -> object:
+        return cast("dict[str, object]", validate({"": value}))[""]
+
+    return validated
+
+
+def field_schema(model: type[BaseModel], name: str) -> schema_tree.FieldSchema:
+    """Return what the pydantic-core schema of a class says of one field."""
+    return schema_tree.field_schema(cast("schema_tree.Schema", model.__pydantic_core_schema__), name)
+
+
 def default_key(model: type[Model]) -> object:
     """Return a new primary key, as ODMantic gives one to an instance made without."""
     return cast("object", model.model_fields[model.__primary_field__].get_default(call_default_factory=True))
@@ -161,8 +203,47 @@ def missing_value(field: ODMBaseField) -> Callable[[], object]:
 
 def has_own_serializers(model: type[BaseODMModel]) -> bool:
     """Tell whether documents of *model* hold other values than its fields, at any depth."""
-    parts = schema_tree.parts(core_schema(model))
-    return has_own_writing(model) or any(_serializes(part.get("serialization")) for part in parts)
+    return has_own_writing(model) or bool(serialized_fields(model))
+
+
+@lru_cache(maxsize=4096)
+def serialized_fields(model: type[BaseODMModel]) -> frozenset[str]:
+    """Return the fields of which documents of *model* hold what `model_dump` gives.
+
+    What plain models in them say of their own dump has no part in it: they are stored as their fields.
+    """
+    if has_model_serializer(model):
+        return frozenset(model.model_fields)
+    return frozenset(
+        name
+        for name in model.model_fields
+        if any(map(_is_serialized, field_schema(model, name).parts(within=_says_how_it_is_stored)))
+    )
+
+
+def has_model_serializer(model: type[BaseODMModel]) -> bool:
+    """Tell whether the class itself says what its dump is."""
+    return bool(model.__pydantic_decorators__.model_serializers)
+
+
+def is_excluded(model: type[BaseODMModel], name: str) -> bool:
+    """Tell whether `model_dump` leaves a field out."""
+    return bool(model.model_fields[name].exclude)
+
+
+def _says_how_it_is_stored(schema: schema_tree.Schema) -> bool:
+    return schema.get("type") not in ("model", "dataclass", "typed-dict") or is_odmantic(schema.get("cls"))
+
+
+def _is_serialized(schema: schema_tree.Schema) -> bool:
+    serialization = schema.get("serialization")
+    if not _serializes(serialization):
+        return False
+    # A field's own serializer replaces that of the class it holds.
+    own: object = getattr(schema.get("cls"), "__pydantic_core_schema__", None)
+    return _says_how_it_is_stored(schema) or serialization not in [
+        part.get("serialization") for part in schema_tree.parts(own) if part.get("cls") is schema.get("cls")
+    ]
 
 
 def has_own_writing(model: type[BaseODMModel]) -> bool:
@@ -173,7 +254,10 @@ def has_own_writing(model: type[BaseODMModel]) -> bool:
 
 def _serializes(serialization: object) -> bool:
     """Tell whether a serialization has a part in `model_dump`; ODMantic's own types have theirs for JSON only."""
-    return isinstance(serialization, dict) and "json" not in cast("dict[str, str]", serialization).get("when_used", "")
+    if not isinstance(serialization, dict):
+        return False
+    how = cast("dict[str, str]", serialization)
+    return how["type"] != "any" and "json" not in how.get("when_used", "")
 
 
 def has_own_construction(model: type[BaseODMModel]) -> bool:
@@ -206,9 +290,19 @@ def parse_document(model: type[Model], document: dict[str, object]) -> Model:
 
 
 def holds_models(model: type[BaseODMModel], name: str) -> bool:
-    """Tell whether values of a field may have ODMantic's models in them."""
-    fields = cast("Any", core_schema(model))["schema"]["fields"]
-    return "model" in _types_in(fields[name])
+    """Tell whether values of a field may have ODMantic's models in them, other than inside of plain ones."""
+    parts = field_schema(model, name).parts(within=_says_how_it_is_stored)
+    return any(part.get("type") == "model" and is_odmantic(part["cls"]) for part in parts)
+
+
+def is_odmantic(kind: object) -> bool:
+    """Tell whether a class is one of ODMantic's models, embedded ones included."""
+    return isinstance(kind, type) and issubclass(kind, BaseODMModel)
+
+
+def keys_of(model: object) -> dict[str, str]:
+    """Return the key of each field of a model of ODMantic's."""
+    return {name: field.key_name for name, field in odm_fields(cast("type[BaseODMModel]", model)).items()}
 
 
 def _types_in(node: object) -> set[object]:
@@ -216,7 +310,7 @@ def _types_in(node: object) -> set[object]:
     return {part.get("type") for part in schema_tree.parts(node)}
 
 
-def has_own_init(model: type[Model]) -> bool:
+def has_own_init(model: type[BaseODMModel]) -> bool:
     """Tell whether *model* replaces ODMantic's `__init__`, so that instances must be made by calling the class."""
     return model.__init__ is not BaseODMModel.__init__
 
@@ -252,18 +346,19 @@ def has_own_validation(model: type[BaseODMModel]) -> bool:
 
 def makes_values_up(model: type[BaseODMModel], name: str) -> bool:
     """Tell whether functions of the user's have a part in reading the value of a field, at any depth."""
-    schema = cast("Any", schema_tree.without_wrapping(core_schema(model)))
-    field = schema["fields"][name]["schema"]
-    own = field["schema"] if field["type"] == "default" else field
-    return any("default_factory" in part or _is_users(part.get("function")) for part in schema_tree.parts(own))
+    parts = field_schema(model, name).of_values().parts()
+    return any("default_factory" in part or _is_users(part.get("function")) for part in parts)
 
 
 def _is_users(function: object) -> bool:
     """Tell whether the function of a validator is not one of ODMantic's or Pydantic's own."""
-    if not isinstance(function, dict):
-        return False
-    home = str(getattr(cast("dict[str, object]", function).get("function"), "__module__", ""))
-    return home.partition(".")[0] not in ("odmantic", "pydantic", "pydantic_core")
+    return isinstance(function, dict) and not is_pydantics(cast("dict[str, object]", function).get("function"))
+
+
+def is_pydantics(function: object) -> bool:
+    """Tell whether a function is one of ODMantic's or Pydantic's own."""
+    home = str(getattr(function, "__module__", ""))
+    return home.partition(".")[0] in ("odmantic", "pydantic", "pydantic_core")
 
 
 def dump_doc(instance: BaseODMModel) -> dict[str, object]:
@@ -285,6 +380,18 @@ def mark_assigned(instance: BaseODMModel, names: set[str]) -> None:
     """Make ODMantic believe that exactly *names* are unsaved."""
     # A slot of ODMantic's; its own __setattr__ would run the validators.
     object.__setattr__(instance, "__fields_modified__", names)
+
+
+def marked(instance: BaseODMModel) -> BaseODMModel:
+    """Give an embedded instance the slot ODMantic's `__setattr__` writes to.
+
+    ODMantic reads it of top-level instances alone, so all embedded ones can share one.
+    """
+    mark_assigned(instance, _SHARED)
+    return instance
+
+
+_SHARED: set[str] = set()
 
 
 def mutable_fields(model: type[Model]) -> frozenset[str]:

@@ -62,10 +62,14 @@ class Overrides:
         return engine.find(model, condition, sort=sort, skip=read.skip, limit=read.limit, session=session)
 
     def count(self, read: Read, session: object) -> object:
-        """Ask the engine how many documents fit, whatever the limit."""
-        return self._engine.count(
-            read.mapping.document_model, odm.QueryExpression(cast("Any", read.filter)), session=session
-        )
+        """Ask the engine how many documents fit, whatever the limit; or for as many instances as are to be counted,
+        where it is its `find` alone that knows."""
+        engine, model = self._engine, read.mapping.document_model
+        condition = odm.QueryExpression(cast("Any", read.filter))
+        if "find" in self.names and "count" not in self.names:
+            most = None if read.limit is None else read.skip + read.limit
+            return engine.find(model, condition, limit=most, session=session)
+        return engine.count(model, condition, session=session)
 
     def save(self, instance: Model, session: object) -> object:
         """Let the engine store an instance."""
@@ -119,9 +123,10 @@ async def whole_documents(batches: AsyncGenerator[list[Record], None]) -> AsyncG
         await batches.aclose()
 
 
-def counted(read: Read, total: object) -> int:
-    """Return how many of *total* documents a query gives."""
-    left = max(cast("int", total) - read.skip, 0)
+def counted(read: Read, found: object) -> int:
+    """Return how many documents a query gives, from what `Overrides.count` gave."""
+    total = found if isinstance(found, int) else len(list(cast("Iterable[Model]", found)))
+    left = max(total - read.skip, 0)
     return left if read.limit is None else min(left, read.limit)
 
 
@@ -133,6 +138,6 @@ def expect_no_find(custom: Overrides | None, mapping: Mapping) -> None:
     """
     if custom is not None and custom.reads:
         raise InvalidRequestError(
-            f"{type(custom.engine).__name__} has a find() of its own, and distinct rows and aggregates of "
+            f"{type(custom.engine).__name__} has a find() of its own, and distinct rows, aggregates and changes of "
             f"{mapping.name} would go past it. Bind a session to its client, with database=, to do that deliberately"
         )

@@ -200,7 +200,9 @@ class Port(Protocol):
         """
         ...
 
-    async def update_many(self, mapping: Mapping, condition: Document, update: Document) -> WriteReport:
+    async def update_many(
+        self, mapping: Mapping, condition: Document, update: Document | list[Document]
+    ) -> WriteReport:
         """Update every document that fits *condition*."""
         ...
 

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, cast
 
-from pymongo.errors import PyMongoError
+from odmantic.session import AIOTransaction, SyncTransaction
+from pymongo import timeout
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from . import odmantic_internals as odm
 from .binding import Binding, OpenSession
 from .driver_errors import translated
 from .encoding import Document
-from .errors import InvalidRequestError
+from .errors import InvalidRequestError, OperationalError
 from .mapping import Mapping
 from .transactions import OwnTransaction, TransactionOptions
+
+KILL_SECONDS = 2.0
+"""How long a transaction whose commit failed is cared for: a primary that is gone has forgotten it."""
 
 _deployments: weakref.WeakKeyDictionary[object, bool] = weakref.WeakKeyDictionary()
 """For each client that was asked, whether its deployment has transactions."""
@@ -29,7 +35,7 @@ class Transacting(ABC):
     binding: Binding
 
     def __init__(self) -> None:
-        self._abandoned: list[object] = []
+        self._abandoned: list[OwnTransaction | SyncTransaction | AIOTransaction] = []
 
     @abstractmethod
     async def _done(self, call: object) -> tuple[object, BaseException | None]:
@@ -56,7 +62,15 @@ class Transacting(ABC):
     async def ready(self) -> None:
         await self.settle()
         transaction = self.binding.transaction
-        if transaction is not None and not transaction.is_open and not await self.has_transactions():
+        if transaction is None or transaction.is_open:
+            return
+        try:
+            possible = await self.has_transactions()
+        except OperationalError as error:
+            # As the driver has it for a transaction's first command: nothing was done, and another primary may answer.
+            error.is_transient = error.is_transient or isinstance(error, ConnectionFailure)
+            raise
+        if not possible:
             raise InvalidRequestError(
                 "begin(): this server has no transactions: it is neither a member of a replica set nor a mongos. Start "
                 "it as a replica set, of one member if need be (mongod --replSet rs0, then rs.initiate() once), or "
@@ -81,7 +95,11 @@ class Transacting(ABC):
             self.binding.transaction = None
             return None
         with translated("commit"):
-            _, interruption = await self._done(transaction.commit())
+            try:
+                _, interruption = await self._done(transaction.commit())
+            except KeyboardInterrupt as pressed:  # asked again, it says what has become of it
+                _, interruption = await self._done(transaction.commit())
+                interruption = interruption or pressed
         self.binding.transaction = None
         _, late = await self._done(transaction.end())
         return interruption or late
@@ -107,13 +125,14 @@ class Transacting(ABC):
         while self._abandoned:
             transaction = self._abandoned.pop()
             try:
-                _, late = await self._done(cast("Any", transaction).abort())
-                interruption = interruption or late
-            except (PyMongoError, RuntimeError):
-                pass  # the server aborts it when its time is over, or has done so
-            if isinstance(transaction, OwnTransaction):
-                _, late = await self._done(transaction.end())
-                interruption = interruption or late
+                if isinstance(transaction, OwnTransaction) and transaction.is_ending:
+                    with timeout(KILL_SECONDS):
+                        interruption = await self._quietly(transaction.kill) or interruption
+                else:
+                    interruption = await self._quietly(transaction.abort) or interruption
+            finally:
+                if isinstance(transaction, OwnTransaction):
+                    interruption = await self._quietly(transaction.end) or interruption
         if interruption is not None:
             raise interruption
 
@@ -123,5 +142,15 @@ class Transacting(ABC):
             await self.settle()
         finally:
             own = self.binding.give_up_session()
-            if own is not None:
-                await self._done(own.end())
+            interruption = None if own is None else await self._quietly(own.end)
+        if interruption is not None:
+            raise interruption
+
+    async def _quietly(self, call: Callable[[], object]) -> BaseException | None:
+        """End something that the server ends by itself when its time is over, or has ended; return what interrupted
+        it."""
+        try:
+            _, interruption = await self._done(call())
+        except (PyMongoError, RuntimeError):  # the event loop of the client is closed, say
+            return None
+        return interruption

@@ -50,7 +50,7 @@ class Projection:
         paths = tuple(reader.dotted for reader in self.readers)
         self._texts = [isinstance(column, KeyText) for column in columns]
         self.names = _names([reader.path for reader in self.readers], self._texts)
-        self.keys = _keys([reader.key for reader in self.readers])
+        self.keys = _keys([key for reader in self.readers for key in reader.keys])
         self._row = row_class(self.names, paths)
 
     def rows(self, documents: Sequence[Document]) -> list[AnyRow]:

@@ -10,7 +10,7 @@ from . import changes
 from . import odmantic_internals as odm
 from .holdings import Holdings, Merge
 from .identity_map import identity_of
-from .instance_state import InstanceState, References, remember
+from .instance_state import InstanceState, References, remember, state_of
 from .journal import UNDONE, Entry, Journal
 from .mapping import class_mapping
 from .states import Move, State
@@ -48,7 +48,12 @@ class Settling(Holdings):
         state.absent = frozenset(still)
         state.snapshot, state.as_read = after, None
         state.references = references
-        self._identities.put(identity_of(instance), state, instance)
+        key = identity_of(instance)
+        other = self._identities.find(key)
+        displaced = None if other is None or other is state else other()
+        if displaced is not None:  # of a document that was there, and had gone before this one was stored
+            self.lost(displaced)
+        self._identities.put(key, state, instance)
         odm.mark_assigned(instance, set())
         mapping = class_mapping(type(instance))
         # A key that was made up is now the key of a document; pickled and copied instances know it by this.
@@ -57,6 +62,14 @@ class Settling(Holdings):
             # Past ODMantic's __setattr__, which would count it among the unsaved fields.
             instance.__dict__[mapping.version.name] = version
 
+    def lost(self, instance: Model) -> None:
+        """Note that the document of *instance* is gone from the database."""
+        state = state_of(instance)
+        if state is not None and state.owner is self:
+            self._record(state, instance)
+            self._release(state)
+            self._gone(state, instance)
+
     def removed(self, instance: Model) -> None:
         """Note that the document of *instance* was removed."""
         state = remember(instance)
@@ -64,6 +77,7 @@ class Settling(Holdings):
         state.move(Move.FLUSH)
         self.has_flushed = True
         self._marked.pop(state.oid, None)
+        self._displaced.pop(identity_of(instance), None)
         self._identities.remove(state)
         self._gone(state, instance)
         self._deleted[state.oid] = instance
@@ -82,20 +96,19 @@ class Settling(Holdings):
         Arguments:
             has_flushed: something was written in it already.
         """
-        self.journal = Journal()
+        journal = self.journal = Journal()
         self.has_flushed = has_flushed
         kept = (*self._pending.values(), *(merge.instance for merge in self._merged.values()))
         for instance in (*kept, *self._marked.values(), *self._deleted.values()):
-            self._record_values(remember(instance), instance)
+            self._record_values(journal, remember(instance), instance)
         for state, instance in self._held():
             if state.state is State.PERSISTENT and self.is_modified(instance):
-                self._record_values(state, instance)
+                self._record_values(journal, state, instance)
 
-    def _record_values(self, state: InstanceState, instance: Model) -> None:
-        if self.journal is not None:
-            merge = self._merged.get(state.oid)
-            values = self._values(instance) if state.is_stored else None
-            self.journal.record(state, instance, values, None if merge is None else merge.keys)
+    def _record_values(self, journal: Journal, state: InstanceState, instance: Model) -> None:
+        merge = self._merged.get(state.oid)
+        values = self._values(instance) if state.is_stored else None
+        journal.record(state, instance, values, None if merge is None else merge.keys)
 
     def commit(self, *, expire: bool = False) -> None:
         """Note that what was flushed is final.
@@ -156,6 +169,10 @@ class Settling(Holdings):
         elif state.state is not State.DELETED:
             other = self._identities.find(key)
             if other is not None and other is not state:
+                if state.state is State.MARKED and other.state is State.RETURNED:  # that one is put back first
+                    self._displaced[key] = instance
+                    self._marked[state.oid] = instance
+                    return
                 self._release(other)  # met in the transaction, while this one was gone
             self._identities.put(key, state, instance)
         if state.state in (State.PENDING, State.RETURNED):

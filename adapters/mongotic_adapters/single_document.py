@@ -37,6 +37,24 @@ def shard_condition(mapping: Mapping, document: Document) -> Document:
     return {field.key: document[field.key] for field in mapping.shard_key if field.key in document}
 
 
+def expect_same_shard(mapping: Mapping, believed: Document, now: Document, name: str) -> None:
+    """Check that a document stays where it is.
+
+    Raises:
+        ArgumentError: the shard key differs; nothing was sent.
+    """
+    for field in mapping.shard_key:
+        if field.key in believed and not snapshot.same(believed[field.key], now.get(field.key)):
+            raise _shard_changed(field, name)
+
+
+def _shard_changed(field: FieldMap, name: str) -> ArgumentError:
+    return ArgumentError(
+        f"{name}: {field.name!r} is part of the shard key, which a document keeps. Nothing was sent. Delete it, flush, "
+        "and add a new one with the other value."
+    )
+
+
 def _as_read(field: FieldMap, believed: Document) -> object:
     """Return the version as a filter asks for it: one that stands for a default may be missing in the document."""
     version = believed.get(field.key)
@@ -52,12 +70,23 @@ def version_of(mapping: Mapping, document: Document) -> int:
     return found if isinstance(found, int) else 0
 
 
-def with_version(mapping: Mapping, after: bytes, version: int, codec: Codec) -> bytes:
+def counted_up(mapping: Mapping, assigned: Document) -> Document | list[Document]:
+    """Return the update of many documents that sets *assigned* and counts their versions up."""
+    field = mapping.version
+    if field is None:
+        return {"$set": assigned}
+    default = field.default()
+    if not isinstance(default, int) or default == 0:
+        return {"$set": assigned, "$inc": {field.key: 1}}
+    # Of a missing version $inc would make 1, which may be the very default that stands for it.
+    fixed = {key: {"$literal": value} for key, value in assigned.items()}
+    return [{"$set": {**fixed, field.key: {"$add": [{"$ifNull": [f"${field.key}", default]}, 1]}}}]
+
+
+def with_version(mapping: Mapping, field: FieldMap, after: bytes, version: int, codec: Codec) -> bytes:
     """Return a snapshot with another version."""
-    if mapping.version is None:
-        return after
     document = snapshot.decode(after, codec)
-    document[mapping.version.key] = version
+    document[field.key] = version
     return snapshot.encode_document(document, codec, mapping.name)
 
 
@@ -69,10 +98,7 @@ def expect_writable(mapping: Mapping, found: Difference, name: str) -> None:
     """
     for field in mapping.shard_key:
         if field.key in found.top_level_keys():
-            raise ArgumentError(
-                f"{name}: {field.name!r} is part of the shard key, which a document keeps. Nothing was sent. Delete it "
-                "and add a new one with the other value."
-            )
+            raise _shard_changed(field, name)
     if mapping.version is not None and mapping.version.key in found.top_level_keys():
         raise ArgumentError(
             f"{name}: {mapping.version.name!r} is the version field, which the session counts. Nothing was sent. "

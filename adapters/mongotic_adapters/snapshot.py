@@ -158,6 +158,20 @@ def same(before: object, after: object) -> bool:
     return before == after
 
 
+MISSING = object()
+"""What `at` gives where a document has nothing."""
+
+
+def at(document: Document, path: str) -> object:
+    """Return the value under a dotted path."""
+    found: object = document
+    for step in path.split("."):
+        if not is_document(found) or step not in found:
+            return MISSING
+        found = found[step]
+    return found
+
+
 def _is_step(key: str) -> bool:
     """Tell whether a key can be part of a dotted path."""
     return bool(key) and "." not in key and not key.startswith("$")
@@ -167,8 +181,9 @@ def _addressable(before: Document, after: Document) -> bool:
     """Tell whether the keys of two embedded documents can be written one by one.
 
     A key with a dot or a leading dollar cannot be part of a path, and documents that differ in nothing but the order
-    of their keys can only be written whole.
+    of their keys can only be written whole.  Where more than the order differs, the order is not worth the keys that
+    others may have stored.
     """
     if not all(map(_is_step, (*before, *after))):
         return False
-    return [key for key in before if key in after] == [key for key in after if key in before]
+    return before.keys() != after.keys() or not all(same(value, after[key]) for key, value in before.items())

@@ -62,7 +62,6 @@ MOVES: dict[tuple[State, Move], State] = {
     (_S.TRANSIENT, Move.ADD): _S.PENDING,
     (_S.TRANSIENT, Move.LOAD): _S.PERSISTENT,
     (_S.TRANSIENT, Move.MERGE): _S.MERGED,
-    (_S.TRANSIENT, Move.RELEASE): _S.TRANSIENT,
     (_S.PENDING, Move.ADD): _S.PENDING,
     (_S.PENDING, Move.MERGE): _S.MERGED,
     (_S.PENDING, Move.FLUSH): _S.PERSISTENT,
@@ -80,10 +79,9 @@ MOVES: dict[tuple[State, Move], State] = {
     (_S.PERSISTENT, Move.MERGE): _S.MERGED,
     (_S.PERSISTENT, Move.DELETE): _S.MARKED,
     (_S.PERSISTENT, Move.FLUSH): _S.PERSISTENT,
-    (_S.PERSISTENT, Move.ROLLBACK): _S.PERSISTENT,
     (_S.PERSISTENT, Move.RELEASE): _S.DETACHED,
     (_S.MERGED, Move.ADD): _S.MERGED,
-    (_S.MERGED, Move.LOAD): _S.MERGED,
+    (_S.MERGED, Move.LOAD): _S.PERSISTENT,
     (_S.MERGED, Move.MERGE): _S.MERGED,
     (_S.MERGED, Move.FLUSH): _S.PERSISTENT,
     (_S.MERGED, Move.ROLLBACK): _S.PERSISTENT,
@@ -101,7 +99,6 @@ MOVES: dict[tuple[State, Move], State] = {
     (_S.DETACHED, Move.LOAD): _S.PERSISTENT,
     (_S.DETACHED, Move.MERGE): _S.MERGED,
     (_S.DETACHED, Move.DELETE): _S.MARKED,
-    (_S.DETACHED, Move.RELEASE): _S.DETACHED,
     (_S.DETACHED, Move.LOSE): _S.TRANSIENT,
 }
 

@@ -49,7 +49,7 @@ class TransactionOptions(TypedDict, total=False):
     write_concern: WriteConcern | None
     """`pymongo.WriteConcern("majority")`, say."""
     read_preference: ReadPreference | None
-    """Which members are read from; inside a transaction MongoDB takes none but `pymongo.ReadPreference.PRIMARY`."""
+    """`pymongo.ReadPreference.PRIMARY`, the only one MongoDB takes in a transaction, and what is used in any case."""
     max_commit_time_ms: int | None
     """How long the server may take to commit, in milliseconds."""
 
@@ -111,6 +111,8 @@ class OwnTransaction:
                 _start(transaction)
             except InvalidOperation as error:
                 raise InvalidRequestError(f"begin(): {error}; end that transaction first") from error
+            except ConfigurationError as error:  # of a client that does not wait for answers, say
+                raise InvalidRequestError(f"begin(): {error}; give begin() a write_concern") from error
             self._transaction = transaction
         return self._transaction
 
@@ -139,6 +141,15 @@ class OwnTransaction:
             return None
         return driver.abort_transaction()
 
+    def kill(self) -> object:
+        """Kill what a commit that failed may have left open: one `killSessions` command.
+
+        A driver must not abort after a commit.  The server would go on with the transaction for a minute, and refuse
+        whoever else writes to its documents.
+        """
+        driver = cast("Any", self.odmantic).session.session
+        return driver.client.admin.command("killSessions", [driver.session_id])
+
     def end(self) -> object:
         """End the driver's session, if it is the transaction's own."""
         return self._session.end() if self._is_owner and isinstance(self._session, OwnSession) else None
@@ -160,7 +171,8 @@ def _driver_session(client: object, options: TransactionOptions, *, causal: bool
     # One class in new versions of the driver, two in old ones.
     home = asyncio_sessions if isinstance(client, AsyncMongoClient) else client_session
     try:
-        driver_options = cast("Any", home).TransactionOptions(**options)
+        # The client's own preference may be another one, for its reads outside of transactions.
+        driver_options = cast("Any", home).TransactionOptions(**{**options, "read_preference": Primary()})
     except (TypeError, ValueError, ConfigurationError) as error:
         raise ArgumentError(f"these options do not make a transaction: {error}. Nothing was sent.") from error
     started = blocking.start_session(causal_consistency=causal, default_transaction_options=driver_options)
@@ -191,5 +203,10 @@ def expect_options(where: str, options: TransactionOptions) -> None:
         kinds, wanted = _KINDS[name]
         if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
             raise ArgumentTypeError(f"{where}({name}=...) takes {wanted}, got {value!r}")
+        if name == "read_preference" and value is not None and not isinstance(value, Primary):
+            raise ArgumentError(
+                f"{where}(read_preference=...) takes ReadPreference.PRIMARY: in a transaction MongoDB reads from the "
+                f"primary only, got {value!r}"
+            )
         if name == "max_commit_time_ms" and isinstance(value, int) and value <= 0:
             raise ArgumentError(f"{where}({name}=...) takes a positive number of milliseconds, got {value!r}")

@@ -16,11 +16,12 @@ from typing import cast
 
 import bson
 from pydantic import BaseModel, ValidationError
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from . import odmantic_internals as odm
+from . import stored_schema
+from .schema_tree import Schema
 
-Schema = dict[str, object]
 Values = list[object]
 ValuesValidator = Callable[[Values], Values]
 
@@ -38,24 +39,16 @@ def values_validator(owner: type[BaseModel], name: str) -> ValuesValidator:
         owner: the model class.
         name: the field.
     """
-    schema, config, definitions = _field_schema(owner, name)
+    schema, config, definitions = stored_schema.by_name(owner, name)
     plain = _plain_types(schema, config)
     dated = datetime in plain
-    # Nothing but a dict takes the class's configuration; it also is the empty `info.data` that validators may ask for.
-    whole: Schema = {
-        "type": "typed-dict",
-        "fields": {"": {"type": "typed-dict-field", "schema": {"type": "list", "items_schema": schema}}},
-        "config": config,
-    }
-    if definitions:
-        whole = {"type": "definitions", "schema": whole, "definitions": definitions}
-    validate = odm.build_validator(cast("CoreSchema", whole)).validate_python
+    validate = odm.value_validator({"type": "list", "items_schema": schema}, config, definitions)
 
     def validated(values: Values) -> Values:
         if plain and plain.issuperset(map(type, values)) and not (dated and any(map(_zone, filter(None, values)))):
             return values  # most columns: validation would return the very same values
         try:
-            return cast("dict[str, Values]", validate({"": values}))[""]
+            return cast("Values", validate(values))
         except ValidationError as error:
             raise _of_one_value(error, owner, name) from None
 
@@ -68,28 +61,6 @@ def wrong_shape(owner: type[BaseModel], name: str, expected: str, value: object)
     return ValidationError.from_exception_data(
         owner.__name__, [InitErrorDetails(type=detail, loc=(name,), input=value)]
     )
-
-
-def _field_schema(owner: type[BaseModel], name: str) -> tuple[Schema, Schema, list[Schema]]:
-    """Return the schema of a field, the configuration of its class, and the definitions both refer to."""
-    node = cast("Schema", owner.__pydantic_core_schema__)
-    config: Schema = {}
-    definitions: list[Schema] = []
-    while node["type"] != "model-fields":
-        if node["type"] == "definitions":
-            definitions += cast("list[Schema]", node["definitions"])
-        elif node["type"] == "model":
-            config = cast("Schema", node.get("config") or {})
-        if node["type"] == "definition-ref":
-            reference = node["schema_ref"]
-            node = next(definition for definition in definitions if definition.get("ref") == reference)
-        else:
-            node = cast("Schema", node["schema"])
-    field = cast("dict[str, Schema]", node["fields"])[name]
-    schema = cast("Schema", field["schema"])
-    while schema["type"] == "default":  # of a missing key, which is not validated
-        schema = cast("Schema", schema["schema"])
-    return schema, config, definitions
 
 
 def _plain_types(schema: Schema, config: Schema) -> frozenset[type]:

@@ -13,7 +13,7 @@ from typing_extensions import Self, TypeVarTuple, Unpack
 from typing_extensions import TypeVar as TypeVarWithDefault
 
 from mongotic_adapters.awaiting import AsyncBind, AwaitingPort
-from mongotic_adapters.flows import flushing, reading, transacting
+from mongotic_adapters.flows import flushing, reading
 from mongotic_adapters.flows.pipelines import Change
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.rows import Row
@@ -91,7 +91,6 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
         chosen = settings("AsyncSession", options)
         super().__init__(AwaitingPort(bind, chosen.bind), chosen, awaits=True)
         self._sync_results = sync_results
-        self._owes_listeners = False
 
     # -- transactions --------------------------------------------------------------------------------------------
 
@@ -172,7 +171,7 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
     ) -> AsyncStream[Change]:
         """Walk the changes that anybody makes to a model's documents from now on; see `Session.watch`."""
         with self._operation("watch"):
-            events = watch_query(self._port, model, pipeline, full_document, resume_after)
+            events = watch_query(self._port, self._books, model, pipeline, full_document, resume_after)
             return AsyncStream(self.guarded(events))
 
     # -- writes --------------------------------------------------------------------------------------------------
@@ -210,12 +209,11 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
     async def commit(self) -> None:
         """Write every unwritten change and make it final; see `Session.commit`."""
         await self._do(self._commit())
-        self._transaction_ended()
 
     def rollback(self) -> Done:
         """Undo what is not committed; may be awaited, and is done in memory at once.  See `Session.rollback`."""
         self._undo()
-        self._owes_listeners = True
+        self._owed_rollbacks += 1
         return Done(self._settle)
 
     async def clear_collection(self, model: type[Model]) -> Result:
@@ -261,13 +259,6 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
             raise
         finally:
             flow.close()
-
-    async def _settle(self) -> None:
-        """Do what a `rollback()` nobody awaited has left to be done."""
-        if self._owes_listeners:
-            self._owes_listeners = False
-            with self._operation("settle"):
-                await transacting.after_rollback(self._port, self._books)
 
 
 class async_sessionmaker(Generic[SyncResults]):  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users know

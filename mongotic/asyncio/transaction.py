@@ -57,5 +57,6 @@ class AsyncSessionTransaction(Block):
         try:
             await self._session.commit()
         except BaseException:
-            await self._session.rollback()
+            if self.is_active:  # it was not committed
+                await self._session.rollback()
             raise

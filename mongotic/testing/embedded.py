@@ -43,20 +43,26 @@ class EmbeddedMongo:
     servers running.
     """
 
-    def __init__(self, *, members: int = 1, test_commands: bool = False, timeout: float = 30.0) -> None:
+    def __init__(
+        self, *, members: int = 1, replica_set: bool = True, test_commands: bool = False, timeout: float = 30.0
+    ) -> None:
         """Describe the server; nothing is started yet.
 
         Args:
             members: servers in the replica set, 1 to 7. One is enough for transactions; three survive a `kill`.
+            replica_set: False for a standalone server, which has no transactions.
             test_commands: start them with `enableTestCommands=1`, which allows fail points (`configureFailPoint`).
             timeout: seconds that `start` and `restart` may take.
 
         Raises:
-            ValueError: `members` is not from 1 to 7.
+            ValueError: `members` is not from 1 to 7, or more than one without a replica set.
         """
         if not 1 <= members <= MOST_MEMBERS:
             raise ValueError(f"members must be from 1 to {MOST_MEMBERS}, not {members}")
+        if members > 1 and not replica_set:
+            raise ValueError(f"{members} members make a replica set; a standalone server is one")
         self._count = members
+        self._replica_set = replica_set
         self._test_commands = test_commands
         self._timeout = timeout
         self._lock = threading.RLock()  # reentrant: a signal handler may call stop while start runs
@@ -67,8 +73,9 @@ class EmbeddedMongo:
 
     @property
     def uri(self) -> str:
-        """The connection string of the replica set. Raises EmbeddedMongoError when the server is not running."""
-        return f"mongodb://{','.join(each.address for each in self.members)}/?replicaSet={SET_NAME}"
+        """The connection string of the server. Raises EmbeddedMongoError when the server is not running."""
+        options = f"?replicaSet={SET_NAME}" if self._replica_set else ""
+        return f"mongodb://{','.join(each.address for each in self.members)}/{options}"
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -171,6 +178,8 @@ class EmbeddedMongo:
     def _start_members(self, supervisor: Supervisor, deadline: Deadline) -> None:
         directories = [supervisor.directory / f"member{index}" for index in range(self._count)]
         self._members = tuple(self._launcher(supervisor, deadline).launch(directories))
+        if not self._replica_set:
+            return
         try:
             replica_set.initiate(self._members, deadline)
         except PyMongoError as error:
@@ -178,7 +187,10 @@ class EmbeddedMongo:
             raise EmbeddedMongoError("\n".join([f"The replica set cannot be made: {error}", *tails])) from error
 
     def _launcher(self, supervisor: Supervisor, deadline: Deadline) -> Launcher:
-        return Launcher(supervisor, self._binary, test_commands=self._test_commands, deadline=deadline)
+        set_name = SET_NAME if self._replica_set else None
+        return Launcher(
+            supervisor, self._binary, set_name=set_name, test_commands=self._test_commands, deadline=deadline
+        )
 
     def _running(self) -> Supervisor:
         if self._supervisor is None:

@@ -53,9 +53,12 @@ def free_ports(count: int) -> list[int]:
 class Launcher:
     """Starts members; holds what all members of one server have in common."""
 
-    def __init__(self, supervisor: Supervisor, binary: Path, *, test_commands: bool, deadline: Deadline) -> None:
+    def __init__(
+        self, supervisor: Supervisor, binary: Path, *, set_name: str | None, test_commands: bool, deadline: Deadline
+    ) -> None:
         self._supervisor = supervisor
         self._binary = binary
+        self._set_name = set_name
         self._test_commands = test_commands
         self._deadline = deadline
 
@@ -87,7 +90,9 @@ class Launcher:
 
     def _argv(self, directory: Path, port: int) -> list[str]:
         argv = [str(self._binary), "--bind_ip", HOST, "--port", str(port), "--nounixsocket"]
-        argv += ["--dbpath", str(directory), "--replSet", SET_NAME, "--oplogSize", OPLOG_MEGABYTES]
+        argv += ["--dbpath", str(directory)]
+        if self._set_name is not None:
+            argv += ["--replSet", self._set_name, "--oplogSize", OPLOG_MEGABYTES]
         argv += ["--wiredTigerCacheSizeGB", CACHE_GIGABYTES, "--setParameter", "diagnosticDataCollectionEnabled=false"]
         if self._test_commands:
             argv += ["--setParameter", "enableTestCommands=1"]

@@ -3,13 +3,8 @@ it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeAlias
-
 import pytest
 from odmantic import Field, Model
-from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure, WriteConcernError
 
@@ -17,8 +12,7 @@ from mongotic import FlushError, IntegrityError, OperationalError, select
 from mongotic.asyncio import AsyncSession
 from mongotic.exceptions import FlushOperationalError
 from tests.conftest import CommandLog, Document
-
-FailPoint: TypeAlias = Callable[..., AbstractContextManager[None]]
+from tests.faults.conftest import FailPoint
 
 
 class Account(Model):
@@ -30,25 +24,6 @@ class Account(Model):
 class Entry(Model):
     number: int = Field(primary_field=True)
     text: str = ""
-
-
-@pytest.fixture
-def fail(raw_client: MongoClient[Document]) -> FailPoint:
-    """Make the server fail commands, by its own fail points."""
-    parameters: Document = raw_client.admin.command("getCmdLineOpts")["parsed"].get("setParameter", {})
-    if parameters.get("enableTestCommands") not in (True, 1, "1"):
-        pytest.skip("the server of MONGOTIC_TEST_URI was started without enableTestCommands=1")
-
-    @contextmanager
-    def failing(*names: str, times: int = 1, **data: Any) -> Generator[None]:
-        arguments = {"failCommands": list(names), **data}
-        raw_client.admin.command("configureFailPoint", "failCommand", mode={"times": times}, data=arguments)
-        try:
-            yield
-        finally:
-            raw_client.admin.command("configureFailPoint", "failCommand", mode="off")
-
-    return failing
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """Random models with random instances: every type of field that ODMantic supports, and those mongotic adds.
 
-For property tests.  A model is a list of fields drawn from `FIELDS`, ODMantic's own or one of `MongoBaseModel`'s.
+For property tests.  A model is a list of fields drawn from `FIELDS`, ODMantic's own or one of `MongoBaseModel`'s; some
+fields hold random plain Pydantic models, dataclasses and typed dicts.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import decimal
 import enum
@@ -16,14 +18,17 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, Generic, Literal, Optional, Pattern, TypeVar, cast  # noqa: UP035  # ODMantic's
+from types import GenericAlias
+from typing import Annotated, Any, Generic, Literal, Optional, Pattern, TypeVar, Union, cast  # noqa: UP035  # ODMantic's
 
+import hypothesis
 import pydantic
 from bson import Binary, Decimal128, Int64, ObjectId, Regex
 from hypothesis import strategies as st
 from odmantic import EmbeddedModel, Field, Model, Reference
 from odmantic.bson import WithBsonSerializer
 from pydantic import AnyUrl, BaseModel, BeforeValidator, HttpUrl, PlainSerializer
+from typing_extensions import TypedDict
 
 from mongotic import MongoBaseModel
 
@@ -192,6 +197,86 @@ SERIALIZED: list[tuple[Any, st.SearchStrategy[Any]]] = [(Degrees, REALS), (Cents
 
 FIELDS = [*SIMPLE, *itertools.chain.from_iterable(map(several, SIMPLE)), *EMBEDDED, *SERIALIZED]
 
+# -- plain models -------------------------------------------------------------------------------------------------
+
+_OF_ODMANTIC = (ObjectId, Int64, Decimal128, Binary, Regex)  # which plain Pydantic does not know
+_PLAIN = [simple for simple in SIMPLE if simple[0] not in _OF_ODMANTIC]
+PLAIN_FIELDS = [*_PLAIN, *itertools.chain.from_iterable(map(several, _PLAIN))]
+
+
+@dataclass(frozen=True)
+class PlainMade:
+    """A random plain type, and a value of it.
+
+    Attributes:
+        kind: the type.
+        value: the value, or what a typed dict is made of.
+        ordinary: ODMantic stores it as mongotic does, for nothing says that its dump is another thing.
+    """
+
+    kind: Any
+    value: Any
+    ordinary: bool
+
+
+class Computing(BaseModel):
+    """A base with a computed field, and a serializer for each field that is called `f0`."""
+
+    @pydantic.computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def computed(self) -> str:
+        return "computed"
+
+    @pydantic.field_serializer("f0", check_fields=False)
+    def dumped(self, value: Any) -> str:
+        return f"<{value!r}>"
+
+
+@st.composite
+def plain_values(draw: st.DrawFn, depth: int = 0) -> PlainMade:
+    """A value of a new plain type of up to four fields, some of which have aliases."""
+    form = draw(st.sampled_from([BaseModel, Computing, "dataclass", "typed dict"]))
+    annotations: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    ordinary = form is not Computing
+    aliased = {f"f{number}": f"f{(number + 1) % 4}" for number in range(4)}  # the name of another field
+    for number in range(draw(st.integers(1, 4))):
+        name = f"f{number}"
+        if depth < 2 and draw(st.integers(0, 4)) == 0:
+            inner = draw(plain_values(depth + 1))
+            kind, value = inner.kind, inner.value
+            ordinary = ordinary and inner.ordinary
+        else:
+            kind, strategy = draw(st.sampled_from(PLAIN_FIELDS))
+            value = draw(strategy)
+        alias = draw(st.sampled_from([None, None, f"Alias{number}", aliased[name]]))
+        excluded = form != "typed dict" and draw(st.integers(0, 4)) == 0
+        ordinary = ordinary and not excluded
+        annotations[name] = Annotated[kind, pydantic.Field(alias=alias, exclude=excluded or None)]
+        values[alias or name] = value
+    hypothesis.assume(len(values) == len(annotations))  # no two fields are made of one value
+    return PlainMade(*_plain(draw, form, annotations, values), ordinary)
+
+
+def _plain(draw: st.DrawFn, form: Any, annotations: dict[str, Any], values: dict[str, Any]) -> tuple[Any, Any]:
+    name = f"Plain{next(_numbers)}"
+    config: dict[str, Any] = {
+        "frozen": draw(st.booleans()),
+        "extra": draw(st.sampled_from(["ignore", "forbid", "allow"])),
+    }
+    if form == "typed dict":
+        return TypedDict(name, annotations), values  # type: ignore[operator]  # known at run time alone
+    if form == "dataclass":
+        made = dataclasses.make_dataclass(name, list(annotations.items()), frozen=config["frozen"])
+        return made, pydantic.TypeAdapter(made).validate_python(values)
+    body = {"__annotations__": annotations, "__module__": __name__, "model_config": config}
+    make: Callable[..., Any] = type(form)
+    kind = make(name, (form,), body)
+    if config["extra"] == "allow":
+        values = {**values, **draw(st.dictionaries(TEXT.map("x{}".format), JSON, max_size=2))}
+    return kind, kind(**values)
+
+
 # -- models -------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +286,7 @@ class Made:
 
     instance: Model
     references: dict[str, Model]
+    ordinary: bool
 
 
 BASES: list[Any] = [Model, MongoBaseModel]
@@ -219,6 +305,19 @@ def define(base: Any, annotations: dict[str, Any], defaults: dict[str, Any], con
     return make(name, (base,), body)
 
 
+def places(made: PlainMade) -> list[tuple[Any, Any]]:
+    """Types of fields that hold a value of a plain type, and the value of the field."""
+    kind, value = made.kind, made.value
+    return [
+        (kind, value),
+        (GenericAlias(list, (kind,)), [value, value]),
+        (GenericAlias(dict, (str, kind)), {"a": value}),
+        (Optional[kind], value),  # noqa: UP045  # of any type
+        (Optional[GenericAlias(list, (Optional[kind],))], [value, None]),  # noqa: UP045  # of any type
+        (Union[int, kind], value),  # noqa: UP007  # of any type
+    ]
+
+
 @st.composite
 def instances(draw: st.DrawFn) -> Made:
     """An instance of a new model of up to five fields."""
@@ -228,10 +327,15 @@ def instances(draw: st.DrawFn) -> Made:
     defaults: dict[str, Any] = {}
     values: dict[str, Any] = {}
     references: dict[str, Model] = {}
+    ordinary = True
     for number, (annotation, strategy) in enumerate(drawn):
         name = f"f{number}"
         annotations[name] = annotation
         values[name] = draw(strategy)
+        if draw(st.integers(0, 3)) == 0:
+            made = draw(plain_values())
+            annotations[name], values[name] = draw(st.sampled_from(places(made)))
+            ordinary = ordinary and made.ordinary
         if draw(st.booleans()):
             defaults[name] = Field(key_name=f"k{number}")
     if draw(st.booleans()):
@@ -242,4 +346,4 @@ def instances(draw: st.DrawFn) -> Made:
     if draw(st.booleans()):
         config["extra"] = "allow"
         values.update(draw(st.dictionaries(TEXT.map("x{}".format), JSON, max_size=2)))
-    return Made(define(base, annotations, defaults, config)(**values), references)
+    return Made(define(base, annotations, defaults, config)(**values), references, ordinary)

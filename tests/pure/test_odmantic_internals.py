@@ -171,8 +171,15 @@ RECURSIVE: Any = {
 
 
 def test_the_fields_of_a_model_are_found_whatever_is_wrapped_around_them() -> None:
-    assert schema_tree.without_wrapping(FIELDS) is FIELDS
-    assert schema_tree.without_wrapping(RECURSIVE) is FIELDS
+    assert schema_tree.field_schema(FIELDS, "default") == ({"type": "int"}, {}, [])
+    found = schema_tree.field_schema(RECURSIVE, "default")
+    assert (found.schema, found.definitions) == ({"type": "int"}, RECURSIVE["definitions"])
+
+
+def test_the_parts_of_what_a_schema_refers_to_are_its_parts() -> None:
+    reference = schema_tree.FieldSchema({"type": "definition-ref", "schema_ref": "it"}, {}, RECURSIVE["definitions"])
+    assert {"type": "int"} in list(reference.parts())
+    assert {"type": "int"} not in list(reference.parts(within=lambda part: part["type"] != "model"))
 
 
 def test_a_field_may_be_called_like_a_setting_of_a_schema() -> None:

@@ -1,7 +1,4 @@
-"""mongotic beside plain ODMantic on one database: what each has loaded or saved, the other can go on with.
-
-And ODMantic's silent losses, each shown on plain ODMantic first, then not to happen with mongotic.
-"""
+"""mongotic beside plain ODMantic on one database: what each has loaded or saved, the other can go on with."""
 
 # pyright takes an attribute declared as Model or EmbeddedModel for unknown, because of ODMantic's metaclass.
 # pyright: reportUnknownMemberType=false
@@ -12,12 +9,10 @@ import inspect
 from typing import Any, TypeVar, cast
 
 import pytest
-from odmantic import AIOEngine, Field, Model, Reference, SyncEngine
-from odmantic.exceptions import DocumentParsingError, DuplicateKeyError
+from odmantic import AIOEngine, Model, Reference, SyncEngine
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError as DriverDuplicateKeyError
 
-from mongotic import IntegrityError, InvalidRequestError, StaleDataError, select
+from mongotic import IntegrityError, InvalidRequestError, select
 from mongotic.asyncio import AsyncSession
 from tests.conftest import Backend, CommandLog, Document
 
@@ -38,11 +33,6 @@ class Publisher(Model):
 class Book(Model):
     title: str
     publisher: Publisher = Reference()
-
-
-class Badge(Model):
-    code: str = Field(primary_field=True)
-    owner: str
 
 
 class Plain:
@@ -210,73 +200,3 @@ async def test_a_copy_is_a_new_instance(session: AsyncSession, plain: Plain, raw
         await session.commit()
     with pytest.raises(InvalidRequestError, match="not stored yet"):
         session.delete(constructed)
-
-
-# -- losses of ODMantic that must not happen here -----------------------------------------------------------------
-
-
-async def test_loss_resurrection(session: AsyncSession, plain: Plain, raw: Database[Document]) -> None:
-    await plain.save(User(name="Ann"))
-    user = await plain.one(User)
-    raw["user"].delete_many({})
-    user.age = 31
-    await plain.save(user)
-    assert documents(raw, "user") == [{"age": 31, "tags": []}]
-    with pytest.raises(DocumentParsingError):
-        await plain.one(User)
-    raw["user"].delete_many({})
-
-    user = User(name="Bob")
-    session.add(user)
-    await session.commit()
-    raw["user"].delete_many({})
-    user.age = 31
-    with pytest.raises(StaleDataError):
-        await session.commit()
-    assert documents(raw, "user") == []
-
-
-async def test_loss_overwritten_list(session: AsyncSession, plain: Plain, raw: Database[Document]) -> None:
-    await plain.save(User(name="Ann"))
-    user = await plain.one(User)
-    raw["user"].update_one({}, {"$push": {"tags": "theirs"}})
-    user.age = 31
-    await plain.save(user)
-    assert documents(raw, "user") == [{"name": "Ann", "age": 31, "tags": []}]
-    raw["user"].delete_many({})
-
-    user = User(name="Bob")
-    session.add(user)
-    await session.commit()
-    raw["user"].update_one({}, {"$push": {"tags": "theirs"}})
-    user.age = 31
-    await session.commit()
-    assert documents(raw, "user") == [{"name": "Bob", "age": 31, "tags": ["theirs"]}]
-
-
-async def test_loss_silent_overwrite(session: AsyncSession, plain: Plain, raw: Database[Document]) -> None:
-    await plain.save(Badge(code="1", owner="Ann"))
-    await plain.save(Badge(code="1", owner="thief"))
-    assert documents(raw, "badge") == [{"owner": "thief"}]
-
-    session.add(Badge(code="1", owner="other thief"))
-    with pytest.raises(IntegrityError) as caught:
-        await session.commit()
-    assert isinstance(caught.value, DuplicateKeyError)
-    assert isinstance(caught.value, DriverDuplicateKeyError)
-    assert documents(raw, "badge") == [{"owner": "thief"}]
-
-
-async def test_loss_cascading_writes(session: AsyncSession, plain: Plain, raw: Database[Document]) -> None:
-    await plain.save(Book(title="b", publisher=Publisher(name="North")))
-    book = await plain.one(Book)
-    raw["publisher"].update_one({}, {"$push": {"tags": "theirs"}})
-    book.title = "c"
-    await plain.save(book)
-    assert documents(raw, "publisher") == [{"name": "North", "tags": []}]
-
-    loaded = await session.scalars(select(Book)).one()
-    raw["publisher"].update_one({}, {"$push": {"tags": "theirs"}})
-    loaded.title = "d"
-    await session.commit()
-    assert documents(raw, "publisher") == [{"name": "North", "tags": ["theirs"]}]

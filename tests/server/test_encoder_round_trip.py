@@ -19,10 +19,12 @@ from odmantic import EmbeddedModel, Field, Model, SyncEngine
 from pydantic import AnyUrl, HttpUrl, PostgresDsn, SecretStr
 from pymongo.database import Database
 
-from mongotic import ArgumentError, MongoBaseModel, Session, col, select, update
+from mongotic import ArgumentError, MongoBaseModel, Session, col, insert, select, update
 from mongotic.asyncio import AsyncSession
 from tests.conftest import CommandLog, Document
+from tests.pure.plain_models import VALUES as PLAIN
 from tests.pure.random_models import Made, instances
+from tests.pure.test_plain_models import define
 
 
 class Grade(enum.Enum):
@@ -160,6 +162,43 @@ async def test_a_secret_is_not_stored_by_accident(session: AsyncSession, command
         await session.commit()
     assert "s3cret" not in str(caught.value)
     assert commands.sent == []
+
+
+PLAIN_VALUES = {name: made for name, made in PLAIN.items() if "stand-ins" not in name}  # those have UUIDs
+
+
+@pytest.mark.parametrize("base", [Model, MongoBaseModel], ids=lambda base: base.__name__)
+@pytest.mark.parametrize("name", PLAIN_VALUES)
+async def test_a_plain_model_is_stored_found_read_back_and_changed(
+    session: AsyncSession, base: Any, name: str, commands: CommandLog
+) -> None:
+    kind, value = PLAIN_VALUES[name]
+    model = define(base, kind)
+    instance = model(value=value)
+    held = instance.value
+    session.add(instance)
+    await session.commit()
+    for found in (
+        select(model).where(col(model.value) == held),
+        select(model).where(col(model.value).in_([held])),
+        select(model).filter_by(value=held),
+    ):
+        assert await session.scalars(found).count() == 1
+    session.expunge(instance)
+    read: Any = await session.get(model, instance.id)
+    assert read == instance
+    assert session.dirty == []
+    assert await session.scalars(select(col(model.value))).all() == [held]
+
+    commands.sent.clear()
+    read.value = value
+    await session.commit()
+    assert commands.sent == []  # the same value is no change
+    await session.execute(update(model).values(value=value))
+    await session.execute(insert(model).values({"value": value}))
+    session.expire(read)
+    assert [one.value for one in await session.scalars(select(model)).all()] == [held, held]
+    assert session.dirty == []
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

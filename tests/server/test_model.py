@@ -6,10 +6,11 @@ import copy
 import pickle
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar, Optional, Text, cast, get_type_hints
 
 import pytest
-from bson import ObjectId
+from bson import Decimal128, ObjectId
 from odmantic import AIOEngine, EmbeddedModel, Index, Model, Reference, SyncEngine
 from odmantic import Field as ODMField
 from pydantic import BaseModel, Field, PrivateAttr, TypeAdapter, ValidationError, field_validator
@@ -547,3 +548,85 @@ async def test_a_conflicting_index_is_an_operational_error(backend: Backend, raw
 
     with pytest.raises(OperationFailure, match="createIndexes on 'users' failed"):
         await create()
+
+
+# -- plain Pydantic models in it ----------------------------------------------------------------------------------
+
+
+class Line(BaseModel):
+    qty: int = Field(0, alias="Qty")
+    price: Decimal = Decimal(1)
+    note: str = Field("", exclude=True)
+
+
+class Order(MongoBaseModel):
+    __tablename__ = "orders"
+    line: Line = Line()
+    lines: list[Line] = Field(default_factory=list)
+
+
+async def test_a_change_in_place_leaves_the_other_values_of_a_plain_model(
+    session: AsyncSession, raw: Database[Document]
+) -> None:
+    order = Order(line=Line(Qty=7, price=Decimal("1.50"), note="n"), lines=[Line(Qty=8)])
+    session.add(order)
+    await session.commit()
+    stored = {"qty": 7, "price": Decimal128("1.50"), "note": "n"}
+    lines = [{"qty": 8, "price": Decimal128("1"), "note": ""}]
+    assert raw["orders"].find_one() == {"_id": order.id, "line": stored, "lines": lines}
+
+    session.expunge_all()
+    read: Any = await session.get(Order, order.id)
+    assert read == order
+    read.line.price = Decimal(2)
+    read.lines.append(Line(Qty=9))
+    await session.commit()
+    lines.append({"qty": 9, "price": Decimal128("1"), "note": ""})
+    changed = {**stored, "price": Decimal128("2")}
+    assert raw["orders"].find_one() == {"_id": order.id, "line": changed, "lines": lines}
+
+
+async def test_a_document_of_another_program_is_read_by_alias_and_changed_by_name(
+    session: AsyncSession, raw: Database[Document]
+) -> None:
+    raw["orders"].insert_one({"line": {"Qty": 7}, "lines": [{"Qty": 8}, {"qty": 9}]})
+    order = await session.scalars(select(Order)).one()
+    assert (order.line.qty, [line.qty for line in order.lines]) == (7, [8, 9])
+    assert session.dirty == []
+    assert await session.scalars(select(col(Order.line).qty)).all() == [7]
+    assert await session.scalars(select(col(Order.lines).qty)).all() == [[8, 9]]
+    order.line.note = "n"
+    await session.commit()
+    assert raw["orders"].find_one({}, {"_id": 0, "line": 1}) == {"line": {"Qty": 7, "note": "n"}}
+    order.line.qty = 10
+    await session.commit()
+    await session.refresh(order)
+    assert order.line == Line(Qty=10, note="n")
+
+
+async def test_a_plain_model_that_could_not_be_read_back_is_not_sent(
+    session: AsyncSession, raw: Database[Document]
+) -> None:
+    order = Order(line=Line(Qty=7))
+    session.add(order)
+    await session.commit()
+    cast("Any", order.line).qty = "many"
+    with pytest.raises(ArgumentError, match=r"Order\.line cannot be stored: it could not be read back: qty: "):
+        await session.commit()
+    assert raw["orders"].find_one({}, {"_id": 0, "line.qty": 1}) == {"line": {"qty": 7}}
+    order.line.qty = 8
+    await session.commit()
+    assert raw["orders"].find_one({}, {"_id": 0, "line.qty": 1}) == {"line": {"qty": 8}}
+
+
+async def test_conditions_on_plain_models_use_the_names_of_their_fields(session: AsyncSession) -> None:
+    session.add_all([Order(line=Line(Qty=qty), lines=[Line(Qty=qty + 10)]) for qty in range(3)])
+    await session.commit()
+    for condition in (
+        col(Order.line).qty == 1,
+        col(Order.lines).qty == 11,
+        col(Order.line) == Line(Qty=1),
+        col(Order.lines) == [Line(Qty=11)],
+        col(Order.lines).contains(Line(Qty=11)),
+    ):
+        assert [order.line.qty for order in await session.scalars(select(Order).where(condition)).all()] == [1]

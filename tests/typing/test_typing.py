@@ -53,7 +53,9 @@ def readme_code() -> str:
         before = text.count("\n", 0, block.start(1))
         source = block[1].splitlines()
         for statement in ast.parse(block[1]).body:
-            first, last = statement.lineno - 1, statement.end_lineno or statement.lineno
+            decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+            first = min([statement.lineno, *(decorator.lineno for decorator in decorators)]) - 1
+            last = statement.end_lineno or statement.lineno
             # A line is free in front: an empty one, or the fence.
             inside = isinstance(statement, (ast.With, ast.AsyncWith))
             if inside:

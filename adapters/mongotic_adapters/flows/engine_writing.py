@@ -8,20 +8,25 @@ between the two commands; in a transaction there is none.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from odmantic import Model
 
 from .. import odmantic_internals as odm
 from .. import snapshot
 from ..bookkeeping import Bookkeeping
+from ..changes import take_over
 from ..commands import Batch, Delete, Insert, Read, Replace, Update, Upsert
 from ..driver_errors import key_taken
 from ..encoding import Document, encode_key, is_document
+from ..hydration import hydrate
 from ..mapping import Mapping, class_mapping
 from ..overrides import Overrides
 from ..port import Port
 from ..references import references_of
+from ..single_document import FIRST_VERSION
 from ..unit_of_work import Change, Step
+from .reading import load_references
 
 
 class Missing(Exception):  # noqa: N818  # passes between this and `flushing` only
@@ -74,43 +79,63 @@ async def write(
 async def _save(port: Port, books: Bookkeeping, custom: Overrides, change: Change) -> None:
     instance, operation = change.instance, change.operation
     mapping = class_mapping(type(instance))
+    unsaved = set(mapping.fields)
     if isinstance(operation, Insert):
         await _expect_absent(port, mapping, instance)
     elif isinstance(operation, Update):
         await _expect_present(port, mapping, change, operation.filter, always=True)
+        unsaved = _fields(mapping, operation.update)
     elif isinstance(operation, Upsert):
         await _expect_present(port, mapping, change, operation.filter, always=False)
+        if change.partial and await _complete(port, books, mapping, change):
+            unsaved = _fields(mapping, {"$set": operation.update.get("$set", {})})
     elif isinstance(operation, Replace) and change.replaces is not None:
         await _expect_present(port, mapping, change, operation.filter, always=False)
         await _delete(port, custom, change.replaces)
     earlier = None if mapping.version is None else instance.__dict__[mapping.version.name]
-    _mark(mapping, change)
+    if mapping.version is not None and change.version is not None:
+        instance.__dict__[mapping.version.name] = change.version
+        unsaved.add(mapping.version.name)
+    marks = set(odm.assigned_fields(instance) or ())
+    # Let ODMantic believe unsaved what is to be written, and no more.
+    odm.mark_assigned(instance, unsaved)
     try:
         await port.save(custom, instance)
     except BaseException:
         if mapping.version is not None:
             instance.__dict__[mapping.version.name] = earlier
-        odm.mark_assigned(instance, set(mapping.fields))
+        odm.mark_assigned(instance, marks)
         raise
     await _write_rest(port, mapping, change)
     change.references = references_of(instance)
     change.after = _after(books, mapping, change)
 
 
-def _mark(mapping: Mapping, change: Change) -> None:
-    """Let ODMantic believe unsaved what is to be written, and no more."""
-    instance, operation = change.instance, change.operation
-    if mapping.version is not None and change.version is not None:
-        instance.__dict__[mapping.version.name] = change.version
-    if isinstance(operation, (Update, Upsert)):
-        keys = {path.partition(".")[0] for path in _paths(operation.update)}
-        odm.mark_assigned(instance, {field.name for field in mapping.fields.values() if field.key in keys})
-    else:
-        odm.mark_assigned(instance, set(mapping.fields))
+async def _complete(port: Port, books: Bookkeeping, mapping: Mapping, change: Change) -> bool:
+    """Give an instance of which only some fields are merged what its document has in the others, because ODMantic
+    writes containers in any case; say whether there is a document."""
+    instance, update = change.instance, change.operation.update if isinstance(change.operation, Upsert) else {}
+    records = await port.fetch(Read(mapping, {"_id": encode_key(instance)}, limit=1))
+    if not records:
+        if "$inc" in update:
+            change.version = FIRST_VERSION
+        return False
+    references = await load_references(port, books, mapping, records)
+    stored = hydrate(mapping, records[0][0], references[0])
+    written = {"_id", *_keys({"$set": update.get("$set", {})})}
+    take_over(mapping, instance, stored, lambda key: key not in written)
+    if "$inc" in update and mapping.version is not None:
+        change.version = int(cast("int", stored.__dict__[mapping.version.name])) + 1
+    return True
 
 
-def _paths(update: Document) -> list[str]:
-    return [path for change in update.values() if is_document(change) for path in change]
+def _fields(mapping: Mapping, update: Document) -> set[str]:
+    """Return the fields that an update writes."""
+    return {mapping.by_key[key].name for key in _keys(update) if key in mapping.by_key}
+
+
+def _keys(update: Document) -> set[str]:
+    return {path.partition(".")[0] for change in update.values() if is_document(change) for path in change}
 
 
 async def _write_rest(port: Port, mapping: Mapping, change: Change) -> None:
@@ -156,7 +181,7 @@ async def _delete(port: Port, custom: Overrides, instance: Model) -> bool:
 
 async def _expect_absent(port: Port, mapping: Mapping, instance: Model) -> None:
     key = encode_key(instance)
-    if await port.count(Read(mapping, {"_id": key}, limit=1)):
+    if await port.count(Read(mapping, {"_id": key}, limit=1, direct=True)):
         raise key_taken(mapping.collection, key)
 
 
@@ -164,7 +189,7 @@ async def _expect_present(port: Port, mapping: Mapping, change: Change, conditio
     """Check that a document is there, or, unless *always*, that there is none of another version."""
     if not always and mapping.version is None:
         return
-    if await port.count(Read(mapping, condition, limit=1)):
+    if await port.count(Read(mapping, condition, limit=1, direct=True)):
         return
-    if always or await port.count(Read(mapping, {"_id": encode_key(change.instance)}, limit=1)):
+    if always or await port.count(Read(mapping, {"_id": encode_key(change.instance)}, limit=1, direct=True)):
         raise Missing(change)

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 
 from odmantic import Model
 
-from .. import compiler, snapshot
+from .. import compiler, single_document, snapshot
 from .. import odmantic_internals as odm
 from ..bookkeeping import Bookkeeping
 from ..commands import Insert, Operation, Read, WriteReport
 from ..driver_errors import flush_error, integrity_error
 from ..encoding import Document, encode_field, encode_instance, encode_key
-from ..errors import ArgumentError
+from ..errors import ArgumentError, FlushError
 from ..identity_map import identity_key
 from ..mapping import Mapping, class_mapping
 from ..options import WriteOptions
@@ -36,7 +36,10 @@ class NewDocument:
     # No dataclass: pyright takes an attribute declared as Model for unknown, because of the metaclass.
     def __init__(self, instance: Model, *, fresh_key: bool = False) -> None:
         self.instance = instance
-        self.document = encode_instance(class_mapping(type(instance)), instance)
+        mapping = class_mapping(type(instance))
+        self.document = encode_instance(mapping, instance)
+        if mapping.version is not None and mapping.version.name not in instance.model_fields_set:
+            self.document[mapping.version.key] = single_document.FIRST_VERSION
         self.fresh_key = fresh_key
 
 
@@ -65,9 +68,14 @@ async def insert(port: Port, mapping: Mapping, documents: Sequence[NewDocument])
         except WriteFailed as failure:
             done += min(failure.completed, len(batch.operations))
             written, pending = instances[:done], instances[done:]
-            if failure.duplicate:
-                raise integrity_error(failure, pending[0], names[done], written, pending) from failure.error
-            raise flush_error(failure, "insert", written, pending) from failure.error
+            error: FlushError = (
+                integrity_error(failure, pending[0], names[done], written, pending)
+                if failure.duplicate
+                else flush_error(failure, "insert", written, pending)
+            )
+            if port.in_transaction:
+                error.undone(instances)
+            raise error from failure.error
         if report.interruption is not None:
             raise report.interruption
         acknowledged = report.acknowledged
@@ -88,24 +96,54 @@ async def update(
     """Change every document that fits, in one `update` command; the version of a model that has one is counted up.
 
     Raises:
-        ArgumentError: there is nothing to set, or the version field is among it.
+        ArgumentError: there is nothing to set, or the version field or the shard key is among it.
     """
     mapping = command.mapping
     if not assigned:
         raise ArgumentError(f"update({mapping.name}) has nothing to set; say what with values()")
-    change: Document = {"$set": assigned}
-    if mapping.version is not None:
-        if mapping.version.key in assigned:
-            raise ArgumentError(f"update({mapping.name}): {mapping.version.name!r} is the version field, which counts")
-        change["$inc"] = {mapping.version.key: 1}
+    name = f"update({mapping.name})"
+    if mapping.version is not None and mapping.version.key in assigned:
+        raise ArgumentError(f"{name}: {mapping.version.name!r} is the version field, which counts")
+    for field in mapping.shard_key:
+        if field.key in assigned:
+            raise ArgumentError(f"{name}: {field.name!r} is part of the shard key, which a document keeps")
+    change = single_document.counted_up(mapping, assigned)
     async with _synchronized(port, books, command, options):
-        return await port.update_many(mapping, command.filter, change)
+        reports = [await port.update_many(mapping, condition, change) for condition in await _conditions(port, command)]
+    return _sum(reports)
 
 
 async def delete(port: Port, books: Bookkeeping, command: Read, options: WriteOptions) -> WriteReport:
     """Remove every document that fits, in one `delete` command."""
     async with _synchronized(port, books, command, options):
-        return await port.delete_many(command.mapping, command.filter)
+        custom = port.overrides(command.mapping)
+        if custom is not None and "remove" in custom.names:  # it has its own idea of what is removed
+            return await port.delete_many(command.mapping, command.filter)
+        reports = [await port.delete_many(command.mapping, condition) for condition in await _conditions(port, command)]
+    return _sum(reports)
+
+
+async def _conditions(port: Port, command: Read) -> list[Document]:
+    """Return the conditions of the commands that a statement becomes: its own, or the keys of the documents that the
+    engine's own `find` shows, so that a statement reaches nothing a query would not."""
+    custom = port.overrides(command.mapping)
+    if custom is None or "find" not in custom.names:
+        return [command.filter]
+    keys = [document["_id"] for document, _ in await port.fetch(command)]
+    return [
+        compiler.conjunction(command.filter, {"_id": {"$in": keys[start : start + KEYS_AT_ONCE]}})
+        for start in range(0, len(keys), KEYS_AT_ONCE)
+    ]
+
+
+def _sum(reports: Sequence[WriteReport]) -> WriteReport:
+    if len(reports) == 1:
+        return reports[0]
+    return WriteReport(
+        sum(report.matched or 0 for report in reports),
+        sum(report.modified or 0 for report in reports),
+        sum(report.deleted or 0 for report in reports),
+    )
 
 
 @asynccontextmanager

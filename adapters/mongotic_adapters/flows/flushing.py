@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import cast
 
 from odmantic import Model
 
+from .. import snapshot
 from ..bookkeeping import Bookkeeping
 from ..commands import Delete, Insert, Read, Update, WriteReport
 from ..driver_errors import flush_error, integrity_error
 from ..encoding import Document, encode_key, is_document
-from ..errors import OperationalError, StaleDataError, StaleDeleteWarning
+from ..errors import DocumentError, FlushError, OperationalError, StaleDataError, StaleDeleteWarning, progress
 from ..identity_map import IdentityKey, identity_key, identity_of
 from ..instance_state import describe
 from ..mapping import Mapping
@@ -23,8 +26,11 @@ from . import engine_writing
 from .announcing import announce, report_written
 from .reading import load_references
 
+logger = logging.getLogger("mongotic.events")
+
 FILTERS_AT_ONCE = 1_000
-"""How many filters one query asks for when updates have met no document."""
+DOCUMENTS_AT_ONCE = 100
+"""How many filters, or whole documents, one query asks for when updates have met no document."""
 
 
 async def flush(port: Port, books: Bookkeeping) -> None:
@@ -49,26 +55,56 @@ async def write_plan(port: Port, books: Bookkeeping, todo: Plan, *, tell: bool =
         port: where to write.
         books: the session's.
         todo: the plan.
-        tell: tell listeners of each step that is written.
+        tell: tell listeners what was written.
 
     Raises:
         FlushError: see `flush`.
     """
     for instance in todo.unchanged:
         books.unchanged(instance)
+    try:
+        return await _write_steps(port, books, todo, tell=tell)
+    except FlushError as error:
+        if port.in_transaction:
+            error.undone(_unwritten(todo, ()))
+        raise
+
+
+async def _write_steps(port: Port, books: Bookkeeping, todo: Plan, *, tell: bool) -> list[str]:
     written: list[Model] = []
     messages: list[str] = []
-    for step in todo.steps:
-        earlier = len(written)
-        try:
+    try:
+        for step in todo.steps:
             messages += await _write_step(port, books, step, todo, written)
-        finally:  # a step that failed may have written some of its instances
-            if tell:
-                await report_written(books, step.changes, written[earlier:])
-        await _read_partial(port, books, step)
+            await _read_partial(port, books, step)
+        if todo.ousted:
+            raise _stale_error(todo.ousted, written, _unwritten(todo, written))
+    except BaseException:
+        if tell and not port.in_transaction:  # what was written in one will be undone
+            await _report_rest(books, todo, written)
+        raise
+    if tell:
+        await report_plan(books, todo)
+    return messages
+
+
+async def report_plan(books: Bookkeeping, todo: Plan) -> None:
+    """Tell listeners that everything planned is written."""
+    await report_written(books, _changes(todo), [change.instance for change in _changes(todo)])
     if todo.steps:
         await books.events.tell("after_flush")
-    return messages
+
+
+def _changes(todo: Plan) -> list[Change]:
+    return [change for step in todo.steps for change in step.changes]
+
+
+async def _report_rest(books: Bookkeeping, todo: Plan, written: Sequence[Model]) -> None:
+    """Tell listeners what a flush that failed had written; what they raise does not hide why it failed."""
+    try:
+        await report_written(books, _changes(todo), written)
+    except Exception:
+        logger.exception("a listener failed while it was told what a flush had written before the flush failed")
 
 
 async def _write_step(port: Port, books: Bookkeeping, step: Step, todo: Plan, written: list[Model]) -> list[str]:
@@ -111,17 +147,25 @@ async def _write_by_engine(
 
 
 async def _read_partial(port: Port, books: Bookkeeping, step: Step) -> None:
-    """Read the documents of which only some fields were written: what the others hold is not known yet."""
+    """Read the documents of which only some fields were written: what the others hold is not known yet.
+
+    They are written already; what cannot be read back now counts as expired, and the rest of the flush goes on.
+    """
     partial = {identity_of(change.instance): change.instance for change in step.changes if change.partial}
     if not partial:
         return
     keys: list[object] = [encode_key(instance) for instance in partial.values()]
-    records = await port.fetch(Read(step.mapping, {"_id": {"$in": keys}}))
-    references = await load_references(port, books, step.mapping, records)
+    books.flag_expired(partial.values())
+    try:
+        records = await port.fetch(Read(step.mapping, {"_id": {"$in": keys}}))
+        references = await load_references(port, books, step.mapping, records)
+    except (DocumentError, OperationalError):
+        return
     for record, targets in zip(records, references, strict=True):
         instance = partial.get(identity_key(step.mapping, record[0]["_id"]))
         if instance is not None:
-            books.reload(instance, record, targets)
+            with suppress(DocumentError):
+                books.reload(instance, record, targets)
 
 
 def _settle(books: Bookkeeping, changes: Sequence[Change], written: list[Model]) -> None:
@@ -137,7 +181,8 @@ def _settle(books: Bookkeeping, changes: Sequence[Change], written: list[Model])
 
 def _unwritten(todo: Plan, written: Sequence[Model]) -> list[Model]:
     done = {id(instance) for instance in written}
-    return [change.instance for step in todo.steps for change in step.changes if id(change.instance) not in done]
+    waiting = [change.instance for step in todo.steps for change in step.changes if id(change.instance) not in done]
+    return [*waiting, *todo.ousted]
 
 
 def _failed(failure: WriteFailed, step: Step, written: Sequence[Model], pending: Sequence[Model]) -> Exception:
@@ -171,8 +216,13 @@ async def _stale(port: Port, step: Step, report: WriteReport, todo: Plan, writte
             return [change for change in removals if identity_of(change.instance) in present]
         if not updates or not _falls_short(report.matched, updates):
             return []
-        filters = [change.operation.filter for change in updates if isinstance(change.operation, Update)]
-        present = await _present_keys(port, step.mapping, filters)
+        if step.mapping.version is not None:
+            return updates  # it was sent alone
+        operations = [change.operation for change in updates if isinstance(change.operation, Update)]
+        present = await _present_keys(port, step.mapping, [update.filter for update in operations if _lasts(update)])
+        shown = await _shown_keys(port, step.mapping, [update for update in operations if not _lasts(update)])
+        if len(present) + len(shown) <= cast("int", report.matched):
+            present |= shown  # else somebody wrote the very same, and whose write counted cannot be told
     except OperationalError as error:
         failure = WriteFailed(0, error.driver_error, certain=False)
         raise flush_error(failure, "flush", written, _unwritten(todo, written)) from error
@@ -183,12 +233,42 @@ def _falls_short(counted: int | None, changes: Sequence[Change]) -> bool:
     return counted is not None and counted < len(changes)
 
 
+def _lasts(operation: Update) -> bool:
+    """Tell whether a document still fits the filter of an update after that update: it neither counts a version up nor
+    stores what must not have been there."""
+    return _part(operation, "$set").keys().isdisjoint(operation.filter)
+
+
+def _part(operation: Update, name: str) -> Document:
+    return cast("Document", operation.update.get(name, {}))
+
+
+async def _shown_keys(port: Port, mapping: Mapping, operations: Sequence[Update]) -> set[IdentityKey]:
+    """Return the documents that have everything their updates write."""
+    updates = {identity_key(mapping, operation.filter["_id"]): operation for operation in operations}
+    keys = [operation.filter["_id"] for operation in operations]
+    shown: set[IdentityKey] = set()
+    for start in range(0, len(keys), DOCUMENTS_AT_ONCE):
+        for document, _ in await port.fetch(Read(mapping, {"_id": {"$in": keys[start : start + DOCUMENTS_AT_ONCE]}})):
+            key = identity_key(mapping, document["_id"])
+            if _shows(document, updates[key]):
+                shown.add(key)
+    return shown
+
+
+def _shows(document: Document, operation: Update) -> bool:
+    assigned, removed = _part(operation, "$set"), _part(operation, "$unset")
+    return all(snapshot.same(snapshot.at(document, path), value) for path, value in assigned.items()) and all(
+        snapshot.at(document, path) is snapshot.MISSING for path in removed
+    )
+
+
 async def _present_keys(port: Port, mapping: Mapping, filters: Sequence[Document]) -> set[IdentityKey]:
     """Return the documents that *filters* fit."""
     present: set[IdentityKey] = set()
     for start in range(0, len(filters), FILTERS_AT_ONCE):
         chunk = filters[start : start + FILTERS_AT_ONCE]
-        records = await port.fetch(Read(mapping, {"$or": chunk}, projection={"_id": 1}))
+        records = await port.fetch(Read(mapping, {"$or": chunk}, projection={"_id": 1}, direct=True))
         present.update(identity_key(mapping, document["_id"]) for document, _ in records)
     return present
 
@@ -199,7 +279,7 @@ def _stale_error(stale: Sequence[Model], written: Sequence[Model], pending: Sequ
     message = (
         "not updated, because the document, or the embedded document that was changed, is no longer there as it was "
         f"read: {names}{more}. "
-        f"Written: {len(written)}; still pending: {len(pending)}. "
+        f"{progress(written, pending)} "
         "expunge() the instance to drop the change, or insert a copy of it to store it anew."
     )
     return StaleDataError(message, stale, written=written, pending=pending)
@@ -217,7 +297,7 @@ def _missing(step: Step, report: WriteReport, written: Sequence[Model], todo: Pl
     missing = len(removals) - cast("int", report.deleted)
     message = f"{missing} of {len(removals)} {step.mapping.name} documents to be deleted were gone already"
     if step.mapping.version is not None:
-        gone = [removals[0].instance] if len(removals) == 1 else []
+        gone = [change.instance for change in removals]  # it was sent alone
         raise StaleDataError(message, gone, written=written, pending=_unwritten(todo, written))
     return [message]
 

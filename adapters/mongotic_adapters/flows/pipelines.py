@@ -12,6 +12,7 @@ from ..bookkeeping import Bookkeeping
 from ..commands import SendOptions
 from ..encoding import Document, encode_operand, is_document
 from ..errors import ArgumentTypeError
+from ..events import Dispatch
 from ..mapping import Mapping as Mapped
 from ..port import Port
 from ..records import Record
@@ -146,19 +147,19 @@ class Change:
 
 
 async def watch(
-    port: Port, mapping: Mapped, stages: list[Document], options: dict[str, object]
+    port: Port, events: Dispatch, mapping: Mapped, stages: list[Document], options: dict[str, object]
 ) -> AsyncGenerator[Change, None]:
     """Yield the changes of a model's collection; without end."""
     codec = port.codec(mapping)
-    events = port.watch(mapping, stages, options)
+    changes = port.watch(mapping, stages, options)
     try:
-        async for event in events:
+        async for event in changes:
             document = event.get("fullDocument")
             instance: Model | None = None
             if isinstance(document, dict):
                 whole = cast("Document", document)
                 record: Record = (whole, bson.encode(whole, codec_options=codec))
-                instance = (await reading.detached(port, mapping, [record]))[0]
+                instance = (await reading.detached(port, events, mapping, [record]))[0]
             yield Change(event, instance)
     finally:
-        await events.aclose()
+        await changes.aclose()

@@ -52,7 +52,7 @@ class Instances(Lookup[Record, Model]):
     async def make(self, found: list[Record]) -> list[Model]:
         """Return the session's instances of the documents, or copies of their own, and load what they refer to."""
         if self._options.detached:
-            return await reading.detached(self._port, self._read.mapping, found)
+            return await reading.detached(self._port, self._books.events, self._read.mapping, found)
         overwrite = self._options.populate_existing
         return await reading.materialise(self._port, self._books, self._read.mapping, found, overwrite=overwrite)
 
@@ -60,7 +60,7 @@ class Instances(Lookup[Record, Model]):
         """Yield the instances; see `reading.iterate` and `reading.independent`."""
         size, options = self._batch, self._options
         if options.detached or (size is not None and not options.identity_map):
-            return reading.independent(self._port, self._read, size or BATCH_DOCUMENTS)
+            return reading.independent(self._port, self._books.events, self._read, size or BATCH_DOCUMENTS)
         overwrite = options.populate_existing
         return reading.iterate(self._port, self._books, self._read, size or BATCH_DOCUMENTS, overwrite=overwrite)
 

@@ -13,6 +13,7 @@ from ..commands import Read
 from ..compiler import primary_key
 from ..encoding import Document, encode_key
 from ..errors import NotFound
+from ..events import Dispatch
 from ..identity_map import IdentityKey, identity_key, identity_of
 from ..instance_state import InstanceState, References, describe, state_of
 from ..mapping import FieldMap, Mapping, class_mapping
@@ -127,7 +128,7 @@ async def iterate(
         await batches.aclose()
 
 
-async def independent(port: Port, read: Read, size: int) -> AsyncGenerator[Model, None]:
+async def independent(port: Port, events: Dispatch, read: Read, size: int) -> AsyncGenerator[Model, None]:
     """Yield the instances one by one, fetched *size* documents at a time, as instances no session holds.
 
     What they hold in the database is remembered: added to a session later, they are updated.
@@ -137,7 +138,7 @@ async def independent(port: Port, read: Read, size: int) -> AsyncGenerator[Model
     batches = port.batches(read, size)
     try:
         async for records in batches:
-            instances = await detached(port, read.mapping, records)
+            instances = await detached(port, events, read.mapping, records)
             instances.reverse()
             while instances:
                 yield instances.pop()
@@ -145,10 +146,11 @@ async def independent(port: Port, read: Read, size: int) -> AsyncGenerator[Model
         await batches.aclose()
 
 
-async def detached(port: Port, mapping: Mapping, records: Sequence[Record]) -> list[Model]:
-    """Return instances of documents that no session holds."""
+async def detached(port: Port, events: Dispatch, mapping: Mapping, records: Sequence[Record]) -> list[Model]:
+    """Return instances of documents that no session holds; listeners for `load` are told all the same."""
     # Books of their own give one object for what several documents refer to.
     books = Bookkeeping(port.codec)
+    books.events = events
     instances = await materialise(port, books, mapping, records)
     books.release_all()
     return instances

@@ -6,14 +6,14 @@ import random
 import time
 from typing import Literal, TypeAlias
 
-from odmantic import Model
-
 from ..bookkeeping import Bookkeeping
-from ..errors import FlushError, InvalidRequestError, MongoticError, OperationalError
+from ..errors import InvalidRequestError, MongoticError, OperationalError
 from ..port import Port
+from ..transactions import TransactionOptions
 from ..unit_of_work import Plan, plan
-from .announcing import announce, report_written
-from .flushing import warn, write_plan
+from . import engine_writing
+from .announcing import announce
+from .flushing import report_plan, warn, write_plan
 
 Atomic: TypeAlias = Literal["auto"] | bool
 
@@ -25,7 +25,13 @@ ATTEMPTS = 8
 
 
 async def commit(
-    port: Port, books: Bookkeeping, *, atomic: Atomic, expire: bool = False, retry_until: float = 0.0
+    port: Port,
+    books: Bookkeeping,
+    *,
+    atomic: Atomic,
+    options: TransactionOptions,
+    expire: bool = False,
+    retry_until: float = 0.0,
 ) -> None:
     """Write every unwritten change and make it final.
 
@@ -37,6 +43,7 @@ async def commit(
         port: where to write.
         books: the session's.
         atomic: whether such a transaction is made: where there can be one, always, or never.
+        options: of that transaction.
         expire: let every instance count as expired afterwards.
         retry_until: the time until which a commit of unknown outcome is asked for again.
 
@@ -45,20 +52,27 @@ async def commit(
         FlushError: see `flushing.flush`.
         OperationalError: the commit itself failed.
     """
+    for name in ("after_commit", "before_commit"):
+        books.events.expect_tellable(name)
     await books.events.tell("before_commit")
     await announce(books)
     todo = plan(books)
-    if not port.in_transaction and await _needs_own(port, todo, atomic):
-        interruption, messages = await _write_atomically(port, books, todo)
+    own = not port.in_transaction and await _needs_own(port, todo, atomic)
+    if own:
+        todo, messages, interruption = await _write_atomically(port, books, todo, options)
     else:
         messages = await write_plan(port, books, todo)
         interruption = await _commit(port, retry_until)
     if not port.joins_transaction:  # its owner may still abort that
         books.commit(expire=expire)
-    await books.events.tell("after_commit")
-    warn(messages)
-    if interruption is not None:
-        raise interruption
+    try:
+        if own:  # now it is final, whatever they raise
+            await report_plan(books, todo)
+        await books.events.tell("after_commit")
+    finally:
+        warn(messages)
+        if interruption is not None:
+            raise interruption
 
 
 async def _commit(port: Port, retry_until: float) -> BaseException | None:
@@ -74,7 +88,7 @@ async def _commit(port: Port, retry_until: float) -> BaseException | None:
 
 async def _needs_own(port: Port, todo: Plan, atomic: Atomic) -> bool:
     """Tell whether what is to be written needs a transaction of its own."""
-    if atomic is False or (len(todo.steps) < 2 and not (atomic is True and _operations(todo) > 1)):
+    if atomic is False or (_commands(port, todo) < 2 and not (atomic is True and _operations(todo) > 1)):
         return False
     if atomic == "auto" and not all(port.is_acknowledged(step.mapping) for step in todo.steps):
         return False  # nobody wants to know what becomes of these writes
@@ -88,41 +102,41 @@ async def _needs_own(port: Port, todo: Plan, atomic: Atomic) -> bool:
     return False
 
 
+def _commands(port: Port, todo: Plan) -> int:
+    """Return how many commands a plan becomes: an engine looks and writes, one instance after the other."""
+    return sum(
+        2 * len(step.changes) if engine_writing.is_engines(port.overrides(step.mapping), step) else 1
+        for step in todo.steps
+    )
+
+
 def _operations(todo: Plan) -> int:
     return sum(len(step.changes) for step in todo.steps)
 
 
-async def _write_atomically(port: Port, books: Bookkeeping, todo: Plan) -> tuple[BaseException | None, list[str]]:
+async def _write_atomically(
+    port: Port, books: Bookkeeping, todo: Plan, options: TransactionOptions
+) -> tuple[Plan, list[str], BaseException | None]:
     """Write a plan in a transaction of its own; after an error everything is as it was before, on the objects too.
 
     Other clients' writes to the same documents make the server refuse such a transaction, where a single write would
     have waited; it is tried again then.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        port.begin({})
+        port.begin(options)
         books.begin()
         try:
             messages = await write_plan(port, books, todo, tell=False)
-            interruption = await port.commit()
+            return todo, messages, await port.commit()
         except BaseException as error:
             books.undo(values=False)
             port.abandon()
             await port.settle()
-            if isinstance(error, FlushError):
-                error.written, error.pending = [], _instances(todo)
             if attempt == ATTEMPTS or not isinstance(error, MongoticError) or not error.is_transient:
                 raise
             await port.pause(random.uniform(0, 0.005 * 2**attempt))  # no secret
             todo = plan(books)
-        else:
-            for step in todo.steps:
-                await report_written(books, step.changes, [change.instance for change in step.changes])
-            return interruption, messages
     raise AssertionError("the last attempt returns or raises")
-
-
-def _instances(todo: Plan) -> list[Model]:
-    return [change.instance for step in todo.steps for change in step.changes]
 
 
 def undo(port: Port, books: Bookkeeping) -> None:

@@ -148,3 +148,14 @@ async def writes(session: AsyncSession, user: User, book: Book) -> None:
     assert_type(await session.execute(delete(User).where(col(User.age) < 18)), Result)
     result = await session.execute(insert(User).values([{"name": "Ann"}]))
     assert_type(await session.get(User, result.inserted_ids[0]), User | None)
+
+
+async def options(session: AsyncSession, engine: AIOEngine, user: User) -> None:
+    async_sessionmaker(engine, cache_size=1000, expire_on_commit=True, writes="engine", info={"tenant": "a"})
+    assert_type(await session.get_one(User, "507f1f77bcf86cd799439011"), User)
+    assert_type(await session.get(User, 1, populate_existing=True), User | None)
+    fresh = select(User).execution_options(populate_existing=True)
+    assert_type(await session.scalars(fresh).all(), list[User])
+    assert_type(await session.clear_collection(User), Result)
+    assert_type(session.merge(user, exclude_unset=True), User)
+    assert_type(session.clone(user), User)

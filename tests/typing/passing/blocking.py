@@ -75,6 +75,8 @@ def queries(make: sessionmaker) -> None:
         assert_type(session.scalar(select(User.age)), int | None)
         assert_type(session.get(User, "507f1f77bcf86cd799439011"), User | None)
         assert_type(session.get(Book, "978"), Book | None)
+        assert_type(session.get(Book, "978", populate_existing=True), Book | None)
+        assert_type(session.get_one(Book, "978"), Book)
 
 
 def rows(session: Session) -> None:
@@ -142,3 +144,19 @@ def writes(session: Session, user: User, book: Book) -> None:
     assert_type(result.modified_count, int)
     assert_type(result.inserted_ids[0].upper(), str | Any)
     assert_type(session.get(User, result.inserted_ids[0]), User | None)
+
+
+def options(session: Session, user: User) -> None:
+    fresh = select(User).execution_options(populate_existing=True, identity_map=True, detached=False)
+    assert_type(session.scalars(fresh).all(), list[User])
+    one_column = select(User.name).execution_options(detached=True)
+    assert_type(session.scalars(one_column).all(), list[str])
+    statement = update(User).values(age=18).execution_options(synchronize_session="fetch")
+    assert_type(session.execute(statement), Result)
+    assert_type(session.execute(delete(User).execution_options(synchronize_session=False)), Result)
+    assert_type(session.clear_collection(User), Result)
+    assert_type(session.merge(user, exclude_unset=True), User)
+    assert_type(session.clone(user), User)
+    assert_type(session.is_modified(user), bool)
+    session.expire_all()
+    session.expunge_all()
