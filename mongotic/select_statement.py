@@ -95,7 +95,8 @@ class Select(Filtered, Generic[R]):
             return self._with(replace(self.command, sort=()))
         if self.calculation is not None:
             return replace(self, calculation=self.calculation.sorted(clauses))
-        if any(isinstance(clause, (str, Computed, Ordering)) for clause in clauses):
+        kinds = (Computed, Ordering) if self.projection is None else (Computed, Ordering, str)
+        if any(isinstance(clause, kinds) for clause in clauses):
             return self._calculating("order_by() of a computed value").order_by(*clauses)
         found = [pair for clause in clauses for pair in compiler.ordering(self.command.mapping, clause)]
         if self.once and self.projection is not None:

@@ -380,7 +380,7 @@ class Label(Computed[T_co]):
             raise ArgumentTypeError(f"label() takes a name, got {shown(name)}")
         if not name or name.startswith(("_", "$")) or "\0" in name or "." in name:
             raise ArgumentError(f"label({name!r}): a name of a row's value has no dot and begins with a letter")
-        self.name = name
+        self.name = str.__str__(name)  # a bson.Code is text, and cannot be hashed
         self.inner = inner
 
     @property

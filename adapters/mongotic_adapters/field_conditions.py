@@ -33,6 +33,7 @@ TYPES = (
 )
 EARTH_RADIUS = 6_378_100.0
 """Metres, as MongoDB has it."""
+_FAR = 1e12
 
 
 class FieldConditions(Generic[T]):
@@ -108,7 +109,7 @@ class FieldConditions(Generic[T]):
 
     def type_(self, *names: str) -> Expression:
         """Fit values of one of MongoDB's types: `type_("string", "null")`, `$type`."""
-        unknown = [name for name in cast("tuple[object, ...]", names) if name not in TYPES]
+        unknown = [name for name in cast("tuple[object, ...]", names) if not isinstance(name, str) or name not in TYPES]
         if unknown or not names:
             got = shown(unknown[0]) if unknown else "nothing"
             raise ArgumentError(
@@ -184,7 +185,7 @@ class FieldConditions(Generic[T]):
             center: longitude and latitude.
             radius: metres.
         """
-        point = cast("Document", self._point("within_circle", center))["coordinates"]
+        point = self._coordinates("within_circle", center)
         angle = self._distance("within_circle", radius) / EARTH_RADIUS
         return self._found({"$geoWithin": {"$centerSphere": [point, angle]}})
 
@@ -272,7 +273,7 @@ class FieldConditions(Generic[T]):
         return [longitude, latitude]
 
     def _distance(self, method: str, metres: object) -> float:
-        if isinstance(metres, bool) or not isinstance(metres, (int, float)) or not 0 <= metres < float("inf"):
+        if isinstance(metres, bool) or not isinstance(metres, (int, float)) or not 0 <= metres <= _FAR:
             raise ArgumentError(f"{self._named()}.{method}() takes a distance in metres from 0, got {shown(metres)}")
         return float(metres)
 
@@ -289,4 +290,4 @@ def may_be_taken_for_a_condition(operand: object) -> bool:
     """
     if isinstance(operand, (re.Pattern, regex.Regex)):
         return True
-    return is_document(operand) and any(key.startswith("$") for key in operand)
+    return is_document(operand) and any(str(key).startswith("$") for key in operand)

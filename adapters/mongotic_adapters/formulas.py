@@ -29,12 +29,12 @@ def date_part(name: str, operator: str, date: object, timezone: object) -> Compu
 
 
 def date_trunc(
-    unit: str, date: object, bin_size: object, timezone: str | None, start_of_week: str
+    unit: object, date: object, bin_size: object, timezone: object, start_of_week: object
 ) -> Computed[Any]:  # of what its maker says
     """Return the beginning of the unit a date lies in."""
-    if unit not in UNITS:
+    if not isinstance(unit, str) or unit not in UNITS:
         raise ArgumentError(f"date_trunc() takes one of {', '.join(UNITS)}, got {shown(unit)}")
-    if start_of_week not in DAYS:
+    if not isinstance(start_of_week, str) or start_of_week not in DAYS:
         raise ArgumentError(f"date_trunc(start_of_week=...) takes a day in English, got {shown(start_of_week)}")
     if isinstance(bin_size, bool) or not isinstance(bin_size, int) or bin_size < 1:
         raise ArgumentError(f"date_trunc(bin_size=...) takes a number from 1, got {shown(bin_size)}")

@@ -176,7 +176,7 @@ def _pattern(operand: object, operators: Document) -> tuple[str, str]:
 
 
 def _has_operators(operand: object) -> bool:
-    return is_document(operand) and bool(operand) and all(key.startswith("$") for key in operand)
+    return is_document(operand) and bool(operand) and all(str(key).startswith("$") for key in operand)
 
 
 def _all(parts: list[object]) -> object:
