@@ -14,9 +14,10 @@ with Session() as session:
 
 from mongotic_adapters.clients import create_engine, create_indexes
 
-from . import event
+from . import event, ops
 from .exceptions import (
     ArgumentError,
+    BulkUpdateError,
     DocumentError,
     FlushError,
     IntegrityError,
@@ -31,8 +32,10 @@ from .exceptions import (
     StaleDataError,
     UnboundExecutionError,
     UnmappedInstanceError,
+    UnsupportedError,
 )
-from .expressions import and_, asc, col, desc, not_, or_
+from .expressions import and_, asc, col, desc, not_, or_, text, text_search
+from .functions import case, distinct, func, literal
 from .inspection import inspect, make_transient, object_session
 from .loading_options import LoadOption, joinedload, noload, raiseload, selectinload
 from .model import MongoBaseModel
@@ -42,11 +45,12 @@ from .scoped import scoped_session
 from .select_function import select
 from .select_statement import Select
 from .session import Session, sessionmaker
-from .statements import Delete, Insert, Update, delete, insert, update
+from .statements import Delete, Insert, Returning, Update, delete, insert, update
 from .transaction import SessionTransaction
 
 __all__ = [
     "ArgumentError",
+    "BulkUpdateError",
     "Delete",
     "DocumentError",
     "FlushError",
@@ -63,6 +67,7 @@ __all__ = [
     "PendingRollbackError",
     "ResourceClosedError",
     "Result",
+    "Returning",
     "Row",
     "ScalarResult",
     "Select",
@@ -72,22 +77,28 @@ __all__ = [
     "StaleDataError",
     "UnboundExecutionError",
     "UnmappedInstanceError",
+    "UnsupportedError",
     "Update",
     "and_",
     "asc",
+    "case",
     "col",
     "create_engine",
     "create_indexes",
     "delete",
     "desc",
+    "distinct",
     "event",
+    "func",
     "insert",
     "inspect",
     "joinedload",
+    "literal",
     "make_transient",
     "noload",
     "not_",
     "object_session",
+    "ops",
     "or_",
     "raiseload",
     "run_transaction",
@@ -95,5 +106,7 @@ __all__ = [
     "select",
     "selectinload",
     "sessionmaker",
+    "text",
+    "text_search",
     "update",
 ]

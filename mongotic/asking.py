@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -14,8 +14,10 @@ from mongotic_adapters.commands import USUAL
 from mongotic_adapters.encoding import Document
 from mongotic_adapters.flows import pipelines
 from mongotic_adapters.flows.across import resolved
+from mongotic_adapters.flows.calculating import Calculated
 from mongotic_adapters.flows.querying import Columns, DistinctColumns, Instances
-from mongotic_adapters.flows.questions import Query
+from mongotic_adapters.flows.questions import Lookup, Query
+from mongotic_adapters.flows.returning import Returned
 from mongotic_adapters.mapping import Mapping as Mapped
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.port import BATCH_DOCUMENTS, Port
@@ -24,10 +26,14 @@ from mongotic_adapters.shown import shown
 
 from .exceptions import ArgumentError, ArgumentTypeError
 from .select_statement import Select
-from .statements import Delete, Update
+from .statements import AnyValues, Delete, Insert, Returning, Update
 
+M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+Rows: TypeAlias = AnyValues | Iterable[AnyValues]
+"""What `execute()` takes besides a statement."""
 
 
 def scalar_query(port: Port, books: Bookkeeping, statement: Select[tuple[T]]) -> Query[T]:
@@ -38,14 +44,17 @@ def scalar_query(port: Port, books: Bookkeeping, statement: Select[tuple[T]]) ->
     """
     if not isinstance(cast("object", statement), Select):
         raise ArgumentTypeError(f"scalars() and scalar() take a query made by select(), got {shown(statement)}")
+    asked = statement.calculation
+    if asked is not None:
+        _expect_one_column(statement, len(asked.columns))
+        return cast(
+            "Query[T]",
+            Calculated(port, asked, statement.command, asked.firsts, once=statement.once, batch=statement.batch),
+        )
     projection = statement.projection
     if projection is None:
         return cast("Query[T]", Instances(port, books, statement.command, statement.batch, statement.query_options))
-    if len(projection.readers) > 1:
-        raise ArgumentTypeError(
-            f"scalars() and scalar() give the values of one column, and {shown(statement)} has "
-            f"{len(projection.readers)}; write session.execute(...) for rows of all of them, or select one column"
-        )
+    _expect_one_column(statement, len(projection.readers))
     make = projection.computed_firsts if statement.once else projection.firsts
     kind = DistinctColumns if statement.once else Columns
     return cast("Query[T]", kind(port, statement.command, projection, make, statement.batch))
@@ -53,19 +62,54 @@ def scalar_query(port: Port, books: Bookkeeping, statement: Select[tuple[T]]) ->
 
 def row_query(port: Port, books: Bookkeeping, statement: Select[tuple[Unpack[Ts]]]) -> Query[Row[Unpack[Ts]]]:
     """Return the query for the rows of a statement."""
-    projection = statement.projection
+    projection, asked = statement.projection, statement.calculation
     query: object
-    if projection is None:
-        name = statement.command.mapping.name
-        row = row_class((name,), (name,))
-        query = Instances(port, books, statement.command, statement.batch, statement.query_options).transformed(
-            lambda item: row((item,))
-        )
+    if asked is not None:
+        query = Calculated(port, asked, statement.command, asked.rows, once=statement.once, batch=statement.batch)
+    elif projection is None:
+        instances = Instances(port, books, statement.command, statement.batch, statement.query_options)
+        query = instance_rows(instances, statement.command.mapping.name)
     elif statement.once:
         query = DistinctColumns(port, statement.command, projection, projection.computed_rows, statement.batch)
     else:
         query = Columns(port, statement.command, projection, projection.rows, statement.batch)
     return cast("Query[Row[Unpack[Ts]]]", query)
+
+
+def returning_query(port: Port, books: Bookkeeping, statement: Returning[M]) -> Query[M]:
+    """Return what sends a statement once and gives the instance.
+
+    Raises:
+        ArgumentError: there is nothing to set, or an upsert would store a document that does not fit the model.
+    """
+    return cast("Query[M]", Returned(port, books, statement.resolved(), statement.options))
+
+
+def returning_rows(port: Port, books: Bookkeeping, statement: Returning[M]) -> Query[Row[M]]:
+    """Return what sends a statement once and gives the instance in a row; raises as `returning_query` does."""
+    query = Returned(port, books, statement.resolved(), statement.options)
+    return cast("Query[Row[M]]", instance_rows(query, statement.command.mapping.name))
+
+
+def instance_rows(query: Lookup[Any, Model], name: str) -> object:  # whatever it finds the instances in
+    """Return the query for rows of one instance each."""
+    row = row_class((name,), (name,))
+    return query.transformed(lambda item: row((item,)))
+
+
+def with_rows(statement: object, rows: Rows | None) -> object:
+    """Return a statement with the rows that `execute()` was given.
+
+    Raises:
+        ArgumentTypeError: it takes none.
+    """
+    if rows is None:
+        return statement
+    if isinstance(statement, Insert):
+        return cast("Any", statement).values(rows)  # of whatever model
+    if isinstance(statement, Update):
+        return cast("Any", statement).values([rows] if isinstance(rows, Mapping) else rows)
+    raise ArgumentTypeError(f"execute() takes rows for insert() and update(), not for {shown(statement)}")
 
 
 def streamed(statement: Select[Any]) -> Select[Any]:
@@ -148,9 +192,16 @@ def _command(statement: Explained) -> Document:
     if isinstance(statement, Delete):
         return {"delete": collection, "deletes": [{"q": read.filter, "limit": 0}]}
     if isinstance(statement, Update):
-        change = {"$set": statement.assigned}
-        return {"update": collection, "updates": [{"q": read.filter, "u": change, "multi": True}]}
-    if statement.command.sorts_across or (statement.once and statement.projection is not None):
+        sent = statement.sent()
+        change: Document = {"q": sent.filter, "u": sent.update, "multi": True, "upsert": sent.upsert}
+        if sent.array_filters:
+            change["arrayFilters"] = sent.array_filters
+        return {"update": collection, "updates": [change]}
+    if (
+        statement.calculation is not None
+        or statement.command.sorts_across
+        or (statement.once and statement.projection is not None)
+    ):
         return {"aggregate": collection, "pipeline": statement.pipeline(), "cursor": {}}
     keys = None if statement.projection is None else statement.projection.keys
     parts: Document = {
@@ -163,3 +214,11 @@ def _command(statement: Explained) -> Document:
         "hint": read.options.hint,
     }
     return {name: value for name, value in parts.items() if value or name in ("find", "filter")}
+
+
+def _expect_one_column(statement: object, columns: int) -> None:
+    if columns > 1:
+        raise ArgumentTypeError(
+            f"scalars() and scalar() give the values of one column, and {shown(statement)} has "
+            f"{columns}; write session.execute(...) for rows of all of them, or select one column"
+        )

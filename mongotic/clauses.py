@@ -9,18 +9,25 @@ from typing_extensions import Self
 
 from mongotic_adapters import compiler
 from mongotic_adapters.commands import Read
+from mongotic_adapters.errors import ArgumentError
+from mongotic_adapters.statement_part import StatementPart
+from mongotic_adapters.unsupported import subquery
 
 from .expressions import Criterion
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Filtered:
+class Filtered(StatementPart):
     """A statement with a condition; see `Select`, `Update`, `Delete`."""
 
     command: Read
 
     def _with(self, read: Read) -> Self:
         return replace(self, command=read)
+
+    def refusal(self) -> ArgumentError:
+        """Return the error for a statement inside of another one; for mongotic alone."""
+        return subquery()
 
     def where(self, *criteria: Criterion) -> Self:
         """Restrict the statement to documents that fit every criterion.

@@ -3,6 +3,7 @@
 from mongotic_adapters.errors import (
     ArgumentError,
     ArgumentTypeError,
+    BulkUpdateError,
     DocumentError,
     FlushError,
     FlushOperationalError,
@@ -16,15 +17,18 @@ from mongotic_adapters.errors import (
     OperationalError,
     PendingRollbackError,
     ResourceClosedError,
+    RowError,
     StaleDataError,
     StaleDeleteWarning,
     UnboundExecutionError,
     UnmappedInstanceError,
+    UnsupportedError,
 )
 
 __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
+    "BulkUpdateError",
     "DocumentError",
     "FlushError",
     "FlushOperationalError",
@@ -38,8 +42,10 @@ __all__ = [
     "OperationalError",
     "PendingRollbackError",
     "ResourceClosedError",
+    "RowError",
     "StaleDataError",
     "StaleDeleteWarning",
     "UnboundExecutionError",
     "UnmappedInstanceError",
+    "UnsupportedError",
 ]

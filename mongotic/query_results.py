@@ -6,15 +6,20 @@ Made by `Session`, and by `AsyncSession` for what it has fetched already; the aw
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from typing_extensions import TypeVarTuple, Unpack
+from typing_extensions import Self, TypeVarTuple, Unpack
 
 from mongotic_adapters.flows import driving
+from mongotic_adapters.flows.arranging import PART, parts, unique
 from mongotic_adapters.flows.questions import Buffer, Query
+from mongotic_adapters.mapped_rows import chosen, mapped
 from mongotic_adapters.rows import Row
+from mongotic_adapters.shown import shown
+
+from .exceptions import ArgumentError, ArgumentTypeError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -100,6 +105,17 @@ class QueryResult(Generic[T]):
         """
         return self._session.run(self._query.exists())
 
+    def partitions(self, size: int | None = None) -> Iterator[list[T]]:
+        """Give lists of several, fetched as an iteration fetches them.
+
+        Arguments:
+            size: how many are in a list, but for the last; None for 1,000.
+
+        Raises:
+            ArgumentError: the number is not positive.
+        """
+        return driving.iterate(parts(self._session.guarded(self._query.stream()), part_size(size)))
+
     def __iter__(self) -> Iterator[T]:
         """Give one after the other, fetched 1,000 documents at a time, or as many as `yield_per` says.
 
@@ -119,6 +135,17 @@ class ScalarResult(QueryResult[T]):
     It is lazy and can be asked again: each method sends a query of its own.
     """
 
+    def unique(self, strategy: Callable[[T], object] | None = None) -> Self:
+        """Return a result that gives each item once, where it comes first.
+
+        Instances are told apart by identity, values by `==`.  The server sends all of them: to send each once is
+        `select(...).distinct()`.
+
+        Arguments:
+            strategy: makes what is compared of an item.
+        """
+        return type(self)(self._session, unique(self._query, strategy))
+
 
 class SelectResult(QueryResult[Row[Unpack[Ts]]], Generic[Unpack[Ts]]):
     """The rows a query gives: `row.name`, `row[0]`, `row["name"]`, or `name, age = row`.
@@ -126,9 +153,37 @@ class SelectResult(QueryResult[Row[Unpack[Ts]]], Generic[Unpack[Ts]]):
     It is lazy and can be asked again: each method sends a query of its own.
     """
 
+    def mappings(self) -> MappingResult:
+        """Return the rows as read-only mappings from names to values."""
+        return MappingResult(self._session, self._query.transformed(mapped))
+
+    def tuples(self) -> SelectResult[Unpack[Ts]]:
+        """Return the result itself: a row is a tuple already.  SQLAlchemy needs it for type checkers."""
+        return self
+
+    def columns(self, *keys: int | str) -> SelectResult[Unpack[tuple[Any, ...]]]:
+        """Return a result with rows of some columns.
+
+        Arguments:
+            *keys: names or positions, in the order wanted.
+
+        Raises:
+            ArgumentTypeError: a key is neither.
+            ArgumentError: there is no such column; raised with the first row.
+        """
+        return SelectResult(self._session, self._query.transformed(chosen(keys)))
+
+    def unique(self, strategy: Callable[[Row[Unpack[Ts]]], object] | None = None) -> SelectResult[Unpack[Ts]]:
+        """Return a result that gives each row once; see `ScalarResult.unique`."""
+        return SelectResult(self._session, unique(self._query, strategy))
+
     def scalars(self: SelectResult[T, Unpack[tuple[Any, ...]]]) -> ScalarResult[T]:
         """Return the values of the first column; the instances, after `select(Model)`."""
         return ScalarResult(self._session, self._query.transformed(first_value))
+
+
+class MappingResult(QueryResult[Mapping[str, Any]]):
+    """The rows a query gives, as read-only mappings from names to values."""
 
 
 # Typed by hand: of the first type of a row, whatever comes after it.
@@ -151,3 +206,19 @@ NOBODY = _Nobody()
 def buffered_rows(rows: list[Row[Unpack[Ts]]], described: str) -> SelectResult[Unpack[Ts]]:
     """Return a result of rows that were fetched already; it asks nobody again."""
     return SelectResult(NOBODY, Buffer(rows, described))
+
+
+def part_size(size: object) -> int:
+    """Return how many items a part has.
+
+    Raises:
+        ArgumentTypeError: it is no whole number.
+        ArgumentError: it is not positive.
+    """
+    if size is None:
+        return PART
+    if isinstance(size, bool) or not isinstance(size, int):
+        raise ArgumentTypeError(f"partitions() takes a number of items, got {shown(size)}")
+    if size < 1:
+        raise ArgumentError(f"partitions() takes a number of items from 1, got {shown(size)}")
+    return size

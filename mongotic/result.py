@@ -11,6 +11,7 @@ from typing import Any, cast
 import bson
 
 from mongotic_adapters.commands import WriteReport
+from mongotic_adapters.flows.inserting import Inserted
 from mongotic_adapters.rows import Row
 
 from .query_results import ScalarResult, SelectResult
@@ -23,10 +24,12 @@ class Result:
     """What a write statement did.
 
     Attributes:
-        rowcount: documents inserted, modified or deleted; -1 when writes are not acknowledged (`w=0`).
-        matched_count: documents that fitted the condition of an update, changed by it or not; -1 when not acknowledged.
+        rowcount: documents modified by an update, removed by a delete, stored by an insert (and modified, where that
+            has a rule for existing keys); -1 when writes are not acknowledged (`w=0`).
+        matched_count: documents that fitted the condition of an update, changed by it or not, or that an insert found
+            in its way; -1 when not acknowledged.
         modified_count: documents an update changed; -1 when not acknowledged.
-        inserted_primary_keys: the keys of the inserted documents, in order.
+        inserted_primary_keys: the keys of the documents that were stored, in order.
     """
 
     rowcount: int
@@ -36,19 +39,28 @@ class Result:
 
     @property
     def inserted_ids(self) -> list[str | Any]:  # strings, unless the model has keys of a type of its own
-        """The keys of the inserted documents, in order; an ObjectId is given as its string."""
+        """The keys of the documents that were stored, in order; an ObjectId is given as its string."""
         return [str(key) if isinstance(key, bson.ObjectId) else key for key in self.inserted_primary_keys]
 
+    @property
+    def upserted_id(self) -> object:
+        """The key of the document that an update stored because none fitted, an ObjectId as its string; None if one
+        did."""
+        return self.inserted_ids[0] if self.inserted_primary_keys else None
 
-def inserted(keys: list[object], acknowledged: bool) -> Result:
+
+def inserted(done: Inserted) -> Result:
     """Return the result of an insert."""
-    return Result(rowcount=len(keys) if acknowledged else -1, inserted_primary_keys=keys)
+    if not done.acknowledged:
+        return Result(-1, -1, -1, done.keys)
+    return Result(len(done.keys) + done.modified, done.matched, done.modified, done.keys)
 
 
 def updated(report: WriteReport) -> Result:
     """Return the result of an update."""
     matched, modified = (-1 if count is None else count for count in (report.matched, report.modified))
-    return Result(rowcount=modified, matched_count=matched, modified_count=modified)
+    keys = [report.upserted[position] for position in sorted(report.upserted)]
+    return Result(modified, matched, modified, keys)
 
 
 def deleted(report: WriteReport) -> Result:

@@ -7,41 +7,38 @@ its type, or a `Column`.  Up to ten columns have a type each, as in SQLAlchemy.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 from odmantic import EmbeddedModel, Model
 
-from mongotic_adapters.columns import Column, column_of
+from mongotic_adapters import unsupported
+from mongotic_adapters.columns import column_of
 from mongotic_adapters.commands import Read
+from mongotic_adapters.computed import Computed, Selectable, Value
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.odmantic_internals import FieldProxy, QueryExpression, SortExpression, is_model_class
 from mongotic_adapters.projection import Projection
 from mongotic_adapters.shown import shown
 
+from .calculated_statement import of_calculated
 from .exceptions import ArgumentTypeError
 from .select_statement import Select
 
-
-class _Value(Protocol):
-    """Everything but a column, whose == gives a condition: what keeps mypy from taking a column for a value."""
-
-    def __eq__(self, other: object, /) -> bool: ...
-
-
 M = TypeVar("M", bound=Model)
-A = TypeVar("A", bound=_Value | None)
-B = TypeVar("B", bound=_Value | None)
-C = TypeVar("C", bound=_Value | None)
-D = TypeVar("D", bound=_Value | None)
-E = TypeVar("E", bound=_Value | None)
-F = TypeVar("F", bound=_Value | None)
-G = TypeVar("G", bound=_Value | None)
-H = TypeVar("H", bound=_Value | None)
-J = TypeVar("J", bound=_Value | None)
-K = TypeVar("K", bound=_Value | None)
+A = TypeVar("A", bound=Value | None)
+B = TypeVar("B", bound=Value | None)
+C = TypeVar("C", bound=Value | None)
+D = TypeVar("D", bound=Value | None)
+E = TypeVar("E", bound=Value | None)
+F = TypeVar("F", bound=Value | None)
+G = TypeVar("G", bound=Value | None)
+H = TypeVar("H", bound=Value | None)
+J = TypeVar("J", bound=Value | None)
+K = TypeVar("K", bound=Value | None)
 
-_Of: TypeAlias = Column[A] | A
-"""A column of values of a type: what `col()` gives, or the class attribute that a checker takes for such a value."""
+_Of: TypeAlias = Selectable[A] | A
+"""A column or computed value of a type: what `col()` gives, or the class attribute that a checker takes for such a
+value."""
 
 
 @overload
@@ -116,8 +113,10 @@ def select(*entities: object) -> Select[Any]:
         return Select(Read(mapping_of(entities[0])))
     _expect_no_model(entities)
     for entity in entities:
-        if not isinstance(entity, FieldProxy):  # a Column is one, too
+        if not isinstance(entity, (FieldProxy, Computed)):  # a Column is a FieldProxy, too
             raise ArgumentTypeError(_no_column(entity))
+    if any(isinstance(entity, Computed) for entity in entities):
+        return of_calculated(entities)
     projection = Projection([column_of(entity) for entity in entities])
     return Select(Read(projection.mapping), projection)
 
@@ -126,6 +125,8 @@ def _expect_no_model(entities: Sequence[object]) -> None:
     models = [entity for entity in entities if isinstance(entity, type)]
     if not models or len(entities) == 1:
         return
+    if len(models) > 1:
+        raise unsupported.join(models[0].__name__, models[1].__name__)
     names = ", ".join(model.__name__ for model in models)
     first = models[0].__name__
     raise ArgumentTypeError(

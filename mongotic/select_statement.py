@@ -6,22 +6,29 @@ Each clause is checked when it is written, so that a mistake is reported in its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, cast
 
 from odmantic import Model
+from odmantic.query import QueryExpression
 from typing_extensions import Self, TypedDict, Unpack
 
-from mongotic_adapters import commands, compiler, distinct, joining, keyset, shell
+from mongotic_adapters import calculation, commands, compiler, distinct, joining, keyset, shell, unsupported
 from mongotic_adapters.across import waiting
+from mongotic_adapters.calculation import Calculation
+from mongotic_adapters.computed import Computed, Key, Ordering
 from mongotic_adapters.load_plan import Missing
+from mongotic_adapters.mapping import mapping_of
+from mongotic_adapters.odmantic_internals import is_model_class
 from mongotic_adapters.options import USUAL_QUERY, QueryOptions, changed_query
 from mongotic_adapters.projection import Projection
 from mongotic_adapters.shown import shown
+from mongotic_adapters.stages import pipeline as calculated
 
 from .clauses import Filtered
-from .exceptions import ArgumentError, ArgumentTypeError
+from .exceptions import ArgumentError, ArgumentTypeError, UnsupportedError
+from .expressions import Criterion
 from .loading_options import LoadOption, load_plan
 
 if TYPE_CHECKING:
@@ -61,6 +68,7 @@ class Select(Filtered, Generic[R]):
     Attributes:
         command: what will be asked of the database.
         projection: the selected columns; None for whole instances.
+        calculation: the selected columns, if something is computed or grouped; there is no projection then.
         once: each distinct row is given once.
         batch: how many documents an iteration fetches at a time; None for the usual number.
         query_options: what `execution_options` and `options` were given.
@@ -70,16 +78,18 @@ class Select(Filtered, Generic[R]):
     once: bool = False
     batch: int | None = None
     query_options: QueryOptions = USUAL_QUERY
+    calculation: Calculation | None = None
 
     def order_by(self, *clauses: object) -> Self:
         """Sort the result.
 
         Arguments:
             *clauses: fields such as `User.age`, `asc(field)` or `desc(field)`, most significant first; called again,
-                less significant ones are added.  A single None takes the order away.
+                less significant ones are added.  A single None takes the order away.  Where columns are selected,
+                computed values too, and the names of what is selected.
 
         Returns:
-            A new statement, with the keys in the `sort` of its `find` command.
+            A new statement, with the keys in the `sort` of its `find` command, or in the `$sort` of an `aggregate`.
 
         Raises:
             ArgumentTypeError: a clause is neither.
@@ -87,6 +97,11 @@ class Select(Filtered, Generic[R]):
         """
         if len(clauses) == 1 and clauses[0] is None:  # by identity: a field answers == with a condition
             return self._with(replace(self.command, sort=()))
+        if self.calculation is not None:
+            return replace(self, calculation=self.calculation.sorted(clauses))
+        kinds = (Computed, Ordering) if self.projection is None else (Computed, Ordering, str)
+        if any(isinstance(clause, kinds) for clause in clauses):
+            return self._calculating("order_by() of a computed value").order_by(*clauses)
         found = [pair for clause in clauses for pair in compiler.ordering(self.command.mapping, clause)]
         if self.once and self.projection is not None:
             distinct.expect_sortable(found, self.projection)
@@ -124,6 +139,87 @@ class Select(Filtered, Generic[R]):
         if self.projection is not None:
             distinct.expect_sortable(self.command.sort, self.projection)
         return replace(self, once=True)
+
+    def group_by(self, *keys: object) -> Self:
+        """Give one row for all documents that have the same values.
+
+        Arguments:
+            *keys: columns, computed values such as `func.year(User.created)`, or names of what is selected; called
+                again, more are added.
+
+        Returns:
+            A new statement; it becomes an `aggregate` command with `$group`.
+
+        Raises:
+            ArgumentTypeError: a key is none of these, or whole instances are selected.
+            ArgumentError: a key belongs to another model, or looks at many documents.
+        """
+        if not keys:
+            raise ArgumentTypeError("group_by() takes columns to group by")
+        return self._computing("group_by()", lambda asked: asked.grouped(keys))
+
+    def having(self, *criteria: Criterion) -> Self:
+        """Restrict the statement to groups that fit every criterion.
+
+        Arguments:
+            *criteria: conditions on what is grouped by and on functions of the group: `func.count() > 1`.
+
+        Returns:
+            A new statement, with a `$match` after the `$group`.
+
+        Raises:
+            ArgumentTypeError: a criterion is no condition, or whole instances are selected.
+        """
+        for criterion in criteria:
+            if not isinstance(criterion, QueryExpression):
+                raise ArgumentTypeError(f"having() takes conditions such as func.count() > 1, got {shown(criterion)}")
+        return self._computing("having()", lambda asked: asked.filtered(criteria))
+
+    def select_from(self, model: type[Model]) -> Self:
+        """Say whose documents are counted, where nothing selected says it: `select(func.count()).select_from(User)`.
+
+        Raises:
+            ArgumentTypeError: it is no model class.
+            UnsupportedError: it is another model than that of the columns.
+        """
+        other = mapping_of(model)
+        if other is not self.command.mapping:
+            raise unsupported.join(self.command.mapping.name, other.name)
+        return self
+
+    def join(self, target: object, *_: object, **__: object) -> NoReturn:
+        """Refuse: MongoDB's documents hold what belongs together.
+
+        Raises:
+            UnsupportedError: always; it says what to write instead.
+        """
+        other = mapping_of(target).name if is_model_class(target) else "the other model"
+        raise unsupported.join(self.command.mapping.name, other)
+
+    outerjoin = join
+
+    def _computing(self, clause: str, change: Callable[[Calculation], Calculation]) -> Self:
+        found = self._calculating(clause)
+        return replace(found, calculation=change(cast("Calculation", found.calculation)))
+
+    def _calculating(self, clause: str) -> Self:
+        """Return the same statement with its columns as a calculation."""
+        if self.calculation is not None:
+            return self
+        if self.projection is None:
+            name = self.command.mapping.name
+            raise UnsupportedError(
+                f"{clause} needs columns, and select({name}) gives whole instances; select the columns: "
+                f"select({name}.{self.command.mapping.primary}, ...)"
+            )
+        asked = calculation.of_model(self.command.mapping, self.projection.columns)
+        order = tuple((Key(key), direction) for key, direction in self.command.sort)
+        return replace(
+            self,
+            command=replace(self.command, sort=()),
+            projection=None,
+            calculation=replace(asked, order=order),
+        )
 
     def yield_per(self, documents: int) -> Self:
         """Let an iteration over the result fetch that many documents at a time.
@@ -183,7 +279,7 @@ class Select(Filtered, Generic[R]):
             ArgumentTypeError: an argument is no such option.
             ArgumentError: it is about another model, or columns are selected and not instances.
         """
-        if self.projection is not None:
+        if self.projection is not None or self.calculation is not None:
             raise ArgumentError(
                 "options(): a query for columns gives the keys of references and loads none; select the whole model"
             )
@@ -211,10 +307,13 @@ class Select(Filtered, Generic[R]):
             ArgumentTypeError: it is neither.
             ArgumentError: the row lacks a column of the order, or the query is one for distinct rows.
         """
-        if self.once:
-            raise ArgumentError("after() takes the order of documents, and distinct() gives rows; use offset()")
+        if self.once or self.calculation is not None:
+            raise ArgumentError(
+                "after() takes the order of documents, and distinct(), groups and computed columns give rows; use "
+                "offset()"
+            )
         if self.command.sorts_across:
-            raise NotImplementedError("after(): other documents decide the order; use offset()")
+            raise UnsupportedError("after(): other documents decide the order; use offset()")
         order = keyset.with_key(self.command.sort)
         if last is None:
             return self._with(replace(self.command, sort=order))
@@ -226,10 +325,13 @@ class Select(Filtered, Generic[R]):
     def column_descriptions(self) -> list[ColumnDescription]:
         """What the rows of the query hold: name, type and model of each column, as in SQLAlchemy."""
         model = self.command.mapping.document_model
+        if self.calculation is not None:
+            pairs = zip(self.calculation.names, self.calculation.columns, strict=True)
+            return [{"name": name, "type": column.annotation, "entity": model} for name, column in pairs]
         if self.projection is None:
             return [{"name": self.command.mapping.name, "type": model, "entity": model}]
-        pairs = zip(self.projection.names, self.projection.readers, strict=True)
-        return [{"name": name, "type": reader.annotation, "entity": model} for name, reader in pairs]
+        readers = zip(self.projection.names, self.projection.readers, strict=True)
+        return [{"name": name, "type": reader.annotation, "entity": model} for name, reader in readers]
 
     def pipeline(self, *stages: Mapping[str, object]) -> list[dict[str, object]]:
         """Return the query as the stages of an `aggregate` command, to go on from with stages of your own:
@@ -239,14 +341,16 @@ class Select(Filtered, Generic[R]):
             *stages: what follows, as MongoDB takes it.
 
         Raises:
-            NotImplementedError: a condition is on what a document refers to.
+            UnsupportedError: a condition is on what a document refers to.
         """
         if any(waiting(self.command.filter)):
-            raise NotImplementedError(
+            raise UnsupportedError(
                 "pipeline(): a condition on what a document refers to takes a query of its own before the statement is "
                 "sent; look the other documents up in the pipeline, with $lookup, and match there"
             )
         own = [dict(stage) for stage in stages]
+        if self.calculation is not None:
+            return [*calculated(self.calculation, self.command, once=self.once), *own]
         if self.projection is not None and self.once:
             return [*distinct.pipeline(self.command, self.projection), *own]
         keys = None if self.projection is None else self.projection.keys
@@ -255,7 +359,7 @@ class Select(Filtered, Generic[R]):
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
-        if self.command.sorts_across:
+        if self.calculation is not None or self.command.sorts_across:
             return shell.aggregate(self.command.mapping.collection, self.pipeline())
         if self.projection is None:
             return shell.find(self.command)
@@ -266,6 +370,8 @@ class Select(Filtered, Generic[R]):
     def __repr__(self) -> str:
         read = self.command
         name = read.mapping.name
+        if self.calculation is not None:
+            return f"select({', '.join(self.calculation.names)}) of {name}"
         columns = (
             [name] if self.projection is None else [f"{name}.{reader.dotted}" for reader in self.projection.readers]
         )

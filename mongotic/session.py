@@ -20,8 +20,9 @@ from mongotic_adapters import copies
 from mongotic_adapters.blocking import BlockingPort, SyncBind
 from mongotic_adapters.bookkeeping import Bookkeeping
 from mongotic_adapters.events import Dispatch
-from mongotic_adapters.flows import driving, executing, flushing, reading, transacting
+from mongotic_adapters.flows import driving, executing, flushing, inserting, reading, transacting
 from mongotic_adapters.flows.pipelines import Change
+from mongotic_adapters.flows.questions import Buffer
 from mongotic_adapters.load_plan import LoadPlan
 from mongotic_adapters.loading import expect_model
 from mongotic_adapters.logged_port import logged
@@ -32,7 +33,19 @@ from mongotic_adapters.shown import shown
 from mongotic_adapters.transactions import TransactionOptions, expect_options
 
 from . import result
-from .asking import Explained, explain, pipeline_query, row_query, scalar_query, streamed, watch_query
+from .asking import (
+    Explained,
+    Rows,
+    explain,
+    pipeline_query,
+    returning_query,
+    returning_rows,
+    row_query,
+    scalar_query,
+    streamed,
+    watch_query,
+    with_rows,
+)
 from .exceptions import (
     ArgumentTypeError,
     FlushError,
@@ -40,12 +53,14 @@ from .exceptions import (
     OperationalError,
     PendingRollbackError,
     ResourceClosedError,
+    UnsupportedError,
 )
 from .loading_options import LoadOption, load_plan
+from .query_results import NOBODY, buffered_rows
 from .result import Result, ScalarResult, SelectResult
 from .select_statement import Select
 from .settings import SessionOptions, Settings, settings
-from .statements import Delete, Insert, Update, delete
+from .statements import Delete, Insert, Returning, Update, delete
 from .streaming import Stream
 from .transaction import Block, SessionTransaction
 
@@ -213,9 +228,9 @@ class SessionBase:
         """MongoDB has no savepoints.
 
         Raises:
-            NotImplementedError: always.
+            UnsupportedError: always.
         """
-        raise NotImplementedError(
+        raise UnsupportedError(
             "begin_nested(): MongoDB has no savepoints. Do what may fail in a transaction of its own, "
             "with a session of its own, or check before you write"
         )
@@ -459,21 +474,35 @@ class Session(SessionBase):
 
     # -- queries -------------------------------------------------------------------------------------------------
 
-    def scalars(self, statement: Select[tuple[T]]) -> ScalarResult[T]:
+    @overload
+    def scalars(self, statement: Select[tuple[T]]) -> ScalarResult[T]: ...
+    @overload
+    def scalars(self, statement: Returning[M]) -> ScalarResult[M]: ...
+    def scalars(self, statement: Select[tuple[T]] | Returning[M]) -> ScalarResult[T] | ScalarResult[M]:
         """Return the instances a query gives, or the values of its column; nothing is sent until the result is asked.
 
         Arguments:
-            statement: made by `select`, for a model or for one column.
+            statement: made by `select`, for a model or for one column; or by `update(...).returning(...)` or
+                `delete(...).returning(...)`, which is sent at once.
 
         Raises:
             ArgumentTypeError: it is no query, or one for several columns.
             ResourceClosedError: the session is closed.
         """
+        if isinstance(statement, Returning):
+            query = returning_query(self._port, self._books, statement)
+            return ScalarResult(NOBODY, Buffer(self.run(query.all()), str(query)))
         with self._operation("scalars"):
             return ScalarResult(self, scalar_query(self._port, self._books, statement))
 
-    def scalar(self, statement: Select[tuple[T]]) -> T | None:
+    @overload
+    def scalar(self, statement: Select[tuple[T]]) -> T | None: ...
+    @overload
+    def scalar(self, statement: Returning[M]) -> M | None: ...
+    def scalar(self, statement: Select[tuple[T]] | Returning[M]) -> T | M | None:
         """Return the first instance or value a query gives, or None: the same as `scalars(statement).first()`."""
+        if isinstance(statement, Returning):
+            return self.scalars(statement).first()
         return self.scalars(statement).first()
 
     def get(
@@ -615,16 +644,21 @@ class Session(SessionBase):
     # -- writes --------------------------------------------------------------------------------------------------
 
     @overload
-    def execute(self, statement: Insert[M] | Update[M] | Delete[M]) -> Result: ...
+    def execute(self, statement: Insert[M] | Update[M] | Delete[M], rows: Rows | None = None) -> Result: ...
     @overload
     def execute(self, statement: Select[tuple[Unpack[Ts]]]) -> SelectResult[Unpack[Ts]]: ...
+    @overload
+    def execute(self, statement: Returning[M]) -> SelectResult[M]: ...
     def execute(
-        self, statement: Insert[M] | Update[M] | Delete[M] | Select[Any]
-    ) -> Result | SelectResult[Unpack[tuple[Any, ...]]]:
+        self, statement: Insert[M] | Update[M] | Delete[M] | Select[Any] | Returning[M], rows: Rows | None = None
+    ) -> Result | SelectResult[Unpack[tuple[Any, ...]]] | SelectResult[M]:
         """Write at once what a statement says, beside the unit of work; or return the rows a query gives.
+
+        No listener is told of what a statement writes.
 
         Arguments:
             statement: made by `insert`, `update`, `delete` or `select`.
+            rows: what `values()` of an `insert` or an `update` is to be given: a list of dicts.
 
         Returns:
             What was done; for a query, a result that sends nothing until it is asked.
@@ -632,13 +666,18 @@ class Session(SessionBase):
         Raises:
             ArgumentTypeError: it is no such statement.
             ArgumentError: a value cannot be stored, or an update sets nothing; nothing was sent.
-            IntegrityError: a unique key exists already.
-            OperationalError: the driver or the server failed.
+            IntegrityError: a unique key exists already; `errors` has each row of an insert that failed.
+            BulkUpdateError: a row of an update failed; `errors` has each that did.
+            OperationalError: the driver or the server failed; the message says what is known to be written.
         """
+        given = with_rows(statement, rows)
+        if isinstance(statement, Returning):
+            rows_query = returning_rows(self._port, self._books, statement)
+            return buffered_rows(self.run(rows_query.all()), str(rows_query))
         if isinstance(statement, Select):
             with self._operation("execute"):
                 return SelectResult(self, row_query(self._port, self._books, statement))
-        return self.run(perform(self, statement))
+        return self.run(perform(self, given))
 
     def delete(self, instance: Model) -> None:
         """Mark an instance, so that the next flush removes its document.
@@ -809,10 +848,16 @@ async def perform(session: SessionBase, statement: object) -> Result:
     """Execute a write statement; the flow behind `execute` of both sessions."""
     port, books = session.engine_room
     if isinstance(statement, Insert):
-        return result.inserted(*await executing.insert(port, statement.mapping, statement.documents))
+        done = await inserting.insert(
+            port, statement.mapping, statement.documents, statement.rule, ordered=statement.ordered
+        )
+        return result.inserted(done)
     if isinstance(statement, Update):
-        report = await executing.update(port, books, statement.command, statement.assigned, statement.options)
-        return result.updated(report)
+        if statement.rows is None:
+            flow = executing.update(port, books, statement.command, statement.sent(), statement.options)
+        else:
+            flow = executing.update_rows(port, books, statement.command, statement.rows, statement.options)
+        return result.updated(await flow)
     if isinstance(statement, Delete):
         return result.deleted(await executing.delete(port, books, statement.command, statement.options))
     raise ArgumentTypeError(

@@ -7,7 +7,7 @@ reported in its own line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
@@ -16,24 +16,33 @@ from typing_extensions import Self, TypedDict, Unpack
 
 from mongotic_adapters import compiler, shell
 from mongotic_adapters.columns import Column
-from mongotic_adapters.commands import Read
-from mongotic_adapters.encoding import Document
-from mongotic_adapters.flows.executing import NewDocument
+from mongotic_adapters.commands import Batch, FindAndModify, ModifyMany, Read
+from mongotic_adapters.conflicts import OnConflict, on_conflict, on_conflict_update
+from mongotic_adapters.flows.inserting import NewDocument
+from mongotic_adapters.keyed_rows import Assignment, KeyedRow, keyed_row
 from mongotic_adapters.mapping import Mapping as Mapped
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.options import USUAL_WRITE, Synchronize, WriteOptions, changed_write
 from mongotic_adapters.shown import shown
+from mongotic_adapters.update_changes import Changes
 
 from .clauses import Filtered
 from .exceptions import ArgumentError, ArgumentTypeError
+from .expressions import Criterion
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 
-AnyValues: TypeAlias = Mapping[str, object] | Mapping[Column[Any], object]
+AnyValues: TypeAlias = Mapping[str, object] | Mapping[Column[Any], object] | Mapping[Column[Any] | str, object]
 """Values by field name, or by column."""
 
 _NOTHING: tuple[()] = ()
+
+
+class InsertOption(TypedDict, total=False):
+    """The keyword arguments of `execution_options` of `insert()`."""
+
+    ordered: bool
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,6 +51,8 @@ class Insert(Generic[M]):
 
     mapping: Mapped
     given: tuple[NewDocument, ...] | None = None
+    rule: OnConflict | None = None
+    ordered: bool = True
 
     @property
     def documents(self) -> tuple[NewDocument, ...]:
@@ -100,6 +111,58 @@ class Insert(Generic[M]):
         name = self.mapping.name
         return ArgumentTypeError(f"insert({name}).values() takes dicts and {name} instances, got {shown(row)}")
 
+    def on_conflict_do_nothing(self, *, index_elements: Iterable[object] = ()) -> Self:
+        """Leave a document as it is whose key exists already, and go on with the other rows.
+
+        Arguments:
+            index_elements: the fields of the unique index meant, by name or as columns.  Without it, every unique
+                index is; in a transaction it must be said, because MongoDB ends a transaction that meets an existing
+                key.
+
+        Returns:
+            A new statement: an `insert` command that is not ordered; or, with *index_elements*, an `update` command
+            whose rows are upserts with nothing but `$setOnInsert`.  `Result.inserted_ids` has the new ones only.
+
+        Raises:
+            ArgumentError: one is no field of the model.
+        """
+        where = f"insert({self.mapping.name}).on_conflict_do_nothing()"
+        return replace(self, rule=on_conflict(self.mapping, index_elements, where))
+
+    def on_conflict_do_update(
+        self, *, set_: AnyValues | Iterable[str] | None = None, index_elements: Iterable[object] = ()
+    ) -> Self:
+        """Change the document whose key exists already, and store the other rows.
+
+        Arguments:
+            set_: what it is given: names of fields, whose values the row has; or a dict of values and operators, which
+                must agree with the row, because MongoDB applies them to a new document too; None for every field of
+                the row but those of the index and the primary key.
+            index_elements: the fields of the unique index, by name or as columns; without it, the primary key.
+
+        Returns:
+            A new statement: an `update` command whose rows are upserts. `Result.rowcount` counts the new documents and
+            those modified.
+
+        Raises:
+            ArgumentError: one is no field of the model, or cannot be changed.
+        """
+        where = f"insert({self.mapping.name}).on_conflict_do_update()"
+        return replace(self, rule=on_conflict_update(self.mapping, index_elements, set_, where))
+
+    def execution_options(self, **options: Unpack[InsertOption]) -> Self:
+        """Say how the statement is to be carried out.
+
+        Arguments:
+            ordered: stop at the first row that fails, the default; or try them all. `IntegrityError.errors` has each
+                that failed, in either case.
+
+        Raises:
+            ArgumentError: there is no such option or value.
+        """
+        given = changed_write(replace(USUAL_WRITE, ordered=self.ordered), options, ("ordered",))
+        return replace(self, ordered=given.ordered)
+
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
         documents = [document.document for document in (self.given or ())[:100]]
@@ -109,25 +172,150 @@ class Insert(Generic[M]):
         return f"insert({self.mapping.name}).values(<{len(self.given or ())} rows>)"
 
 
-class WriteOption(TypedDict, total=False):
-    """The keyword arguments of `execution_options` of `update()` and `delete()`."""
+class SynchronizeOption(TypedDict, total=False):
+    """The keyword arguments of `execution_options` of `delete()`."""
 
     synchronize_session: Synchronize
 
 
+class UpdateOption(SynchronizeOption, total=False):
+    """The keyword arguments of `execution_options` of `update()`."""
+
+    upsert: bool
+    ordered: bool
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Synchronized(Filtered):
-    """A statement that writes to documents the session may hold instances of; see `Update`, `Delete`."""
+    """A statement that writes to documents the session may hold instances of; see `Update`, `Delete`.
+
+    Events are not told of it: there are no instances to be told of.
+    """
 
     options: WriteOptions = field(default=USUAL_WRITE, kw_only=True)
 
-    def execution_options(self, **options: Unpack[WriteOption]) -> Self:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Update(Synchronized, Generic[M]):
+    """Changes every document that fits, beside the unit of work.  Made by `update`."""
+
+    changes: Changes
+    rows: tuple[KeyedRow, ...] | None = None
+    criteria: Mapping[str, object] = field(default_factory=lambda: cast("dict[str, object]", {}))
+
+    def values(self, changes: AnyValues | Iterable[AnyValues] | None = None, /, **values: object) -> Self:
+        """Say what to set.  Called again, it sets more.
+
+        Arguments:
+            changes: what to set, by field name, by path (`"address.city"`, `"items.$[].quantity"`) or by column; or a
+                list of dicts with the primary key in each, for one document each.
+            **values: what to set, by field name.
+
+        What is given is a value, which a dict is, too; or what one of the functions of `mongotic.ops` gives; or a
+        column, or an expression of columns, which the server computes.  A path into an embedded document concerns
+        documents that have it; none is made up.
+
+        Returns:
+            A new statement.  Values and operators go into its `update` command as they are (`$set`, `$inc`, ...); with
+            a computed value in it, the command has a pipeline.  A list of dicts is one command per 50,000.
+
+        Raises:
+            ArgumentError: a field is unknown, the primary key, the version or part of the shard key; a value or an
+                operator does not fit its field; two paths contradict each other; or there is nothing to set.
+            ArgumentTypeError: *changes* is neither a dict nor a list of dicts.
+        """
+        where = f"update({self.command.mapping.name}).values()"
+        if changes is None or isinstance(changes, Mapping):
+            every: dict[Any, object] = {**cast("Mapping[Any, object]", changes or {}), **values}
+            if not every:
+                raise ArgumentError(f"{where} has nothing to set")
+            if self.rows is not None:
+                raise ArgumentError(f"{where}: what is the same for all rows is said first, before the list")
+            return replace(self, changes=self.changes.added(every, where))
+        if isinstance(changes, (str, bytes)) or not isinstance(cast("object", changes), Iterable):
+            raise ArgumentTypeError(f"{where} takes a dict, or a list of dicts, got {shown(changes)}")
+        common = self.changes.added(values, where) if values else self.changes
+        rows = [keyed_row(row, common, self.criteria, where) for row in changes]
+        return replace(self, changes=common, rows=(*(self.rows or ()), *rows))
+
+    def array_filters(self, **criteria: Criterion) -> Self:
+        """Say which elements of lists `$[name]` in a path stands for.
+
+        Arguments:
+            **criteria: conditions on the column of the list, or on columns inside of it, by that name:
+                `update(Order).values({"items.$[few].quantity": 0}).array_filters(few=col(Order.items).quantity < 3)`.
+
+        Returns:
+            A new statement, with the conditions in the `arrayFilters` of its `update` command.
+
+        Raises:
+            ArgumentError: a name does not begin with a small letter, or has something else than letters and digits.
+        """
+        for name in criteria:
+            if not (name[:1].islower() and name.isascii() and name.isalnum()):
+                raise ArgumentError(f"array_filters(): {name!r}: MongoDB takes names of letters and digits, as in few1")
+        if self.rows is not None:
+            raise ArgumentError("array_filters() is said first, before the list of values()")
+        return replace(self, criteria={**self.criteria, **criteria})
+
+    def upsert(self) -> Self:
+        """Store a new document if none fits: `upsert` in its `update` command.
+
+        It has what `where` says its fields equal, what is set, what the operators make of nothing, and the default of
+        every other field, so that it is a whole document.  `Result.upserted_id` is its key.
+
+        Returns:
+            A new statement.  Executed, it raises `ArgumentError` if the new document would lack a field that has no
+            default, or if it leads into a field; nothing is sent then.
+        """
+        return self.execution_options(upsert=True)
+
+    def returning(self, model: type[M], *, before: bool = False) -> Returning[M]:
+        """Change one document only, and give its instance: a `findAndModify` command in the place of an `update`.
+
+        Arguments:
+            model: the model of the statement.
+            before: give an instance as the document was before, held by no session.
+
+        Returns:
+            A statement for `scalars`, `scalar` and `execute`; without an `order_by`, any one document that fits is
+            changed.
+
+        Raises:
+            ArgumentTypeError: it is another model.
+            ArgumentError: the statement has a list of values.
+        """
+        if self.rows is not None:
+            raise ArgumentError(
+                f"update({self.command.mapping.name}).returning() changes one document, not one per row"
+            )
+        return Returning(_same_model(self, model), self.options, self.assignment, before=before)
+
+    def assignment(self) -> Assignment:
+        """Return what is changed.
+
+        Raises:
+            ArgumentError: names of elements and `array_filters` do not go together, or there is nothing to set.
+        """
+        if not self.changes:
+            raise ArgumentError(f"update({self.command.mapping.name}) has nothing to set; say what with values()")
+        return Assignment(self.changes, self.changes.array_filters(self.criteria))
+
+    def sent(self) -> ModifyMany:
+        """Return the command, for all documents that fit; raises as `assignment` and `upsert` say."""
+        what = self.assignment()
+        condition, update = what.resolved(self.command.filter, upsert=self.options.upsert)
+        return ModifyMany(self.command.mapping, condition, update, what.array_filters, self.options.upsert)
+
+    def execution_options(self, **options: Unpack[UpdateOption]) -> Self:
         """Say how the statement is to be carried out.
 
         Arguments:
             synchronize_session: what becomes of instances the session holds. `"expire"`, the default: all of the model
                 count as expired, values untouched. `"fetch"`: exactly those whose documents fit are read again, or
                 detached. `False`: nothing.
+            upsert: store a new document if none fits; see `upsert`.
+            ordered: stop at the first row that fails, the default; or try them all.
 
         Returns:
             A new statement; `"fetch"` costs a `find` command before it, and another one after an update.
@@ -135,49 +323,45 @@ class Synchronized(Filtered):
         Raises:
             ArgumentError: there is no such option or value.
         """
-        return replace(self, options=changed_write(self.options, options))
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Update(Synchronized, Generic[M]):
-    """Changes every document that fits, beside the unit of work.  Made by `update`."""
-
-    assigned: Document
-
-    def values(self, changes: AnyValues | None = None, /, **values: object) -> Self:
-        """Say what to set.  Called again, it sets more.
-
-        Arguments:
-            changes: new values by field name, or by column.
-            **values: the same, as keywords.
-
-        Returns:
-            A new statement, with the values in the `$set` of its `update` command.
-
-        Raises:
-            ArgumentError: a field is unknown or the primary key, a value does not fit its field, or there is nothing
-            to set.
-            ArgumentTypeError: *changes* is no dict, or has keys that are neither.
-        """
-        where = f"update({self.command.mapping.name}).values()"
-        if changes is not None and not isinstance(cast("object", changes), Mapping):
-            raise ArgumentTypeError(f"{where} takes a dict of new values, or keywords, got {shown(changes)}")
-        every: dict[Any, object] = {**cast("Mapping[Any, object]", changes or {}), **values}
-        if not every:
-            raise ArgumentError(f"{where} has nothing to set")
-        return replace(self, assigned={**self.assigned, **compiler.assignments(self.command.mapping, every)})
+        return replace(self, options=changed_write(self.options, options, _UPDATE_OPTIONS))
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
-        return shell.call(self.command.mapping.collection, "updateMany", self.command.filter, {"$set": self.assigned})
+        read = self.command
+        if self.rows is not None:
+            return shell.write(Batch(read.mapping, [row.operation(read.filter, upsert=False) for row in self.rows]))
+        what = Assignment(self.changes, self.changes.array_filters(self.criteria))
+        condition, update = what.resolved(read.filter, upsert=False)
+        return shell.modify_many(
+            ModifyMany(read.mapping, condition, update or {"$set": {}}, what.array_filters, self.options.upsert)
+        )
 
     def __repr__(self) -> str:
-        return f"update({self.command.mapping.name}).where({shown(self.command.filter)}).values({shown(self.assigned)})"
+        return f"update({self.command.mapping.name}).where({shown(self.command.filter)}).values({self.changes!r})"
+
+
+_UPDATE_OPTIONS = ("synchronize_session", "upsert", "ordered")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Delete(Synchronized, Generic[M]):
     """Removes every document that fits, beside the unit of work.  Made by `delete`."""
+
+    def returning(self, model: type[M]) -> Returning[M]:
+        """Remove one document only, and give its instance: a `findAndModify` command in the place of a `delete`.
+
+        Returns:
+            A statement for `scalars`, `scalar` and `execute`; without an `order_by`, any one document that fits is
+            removed. The instance is new to every session: added to one, it is stored again.
+
+        Raises:
+            ArgumentTypeError: it is another model.
+        """
+        return Returning(_same_model(self, model), self.options)
+
+    def execution_options(self, **options: Unpack[SynchronizeOption]) -> Self:
+        """Say how the statement is to be carried out; see `Update.execution_options`."""
+        return replace(self, options=changed_write(self.options, options, ("synchronize_session",)))
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
@@ -185,6 +369,59 @@ class Delete(Synchronized, Generic[M]):
 
     def __repr__(self) -> str:
         return f"delete({self.command.mapping.name}).where({shown(self.command.filter)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Returning(Generic[M]):
+    """Changes or removes one document and gives its instance.  Made by `Update.returning` and `Delete.returning`."""
+
+    command: Read
+    options: WriteOptions
+    assignment: Callable[[], Assignment] | None = None
+    before: bool = field(default=False, kw_only=True)
+
+    def order_by(self, *clauses: object) -> Self:
+        """Say which document is meant if several fit: the first one in this order.
+
+        Arguments:
+            *clauses: as in `Select.order_by`.
+
+        Returns:
+            A new statement, with the keys in the `sort` of its `findAndModify` command.
+        """
+        found = [pair for clause in clauses for pair in compiler.ordering(self.command.mapping, clause)]
+        return replace(self, command=replace(self.command, sort=(*self.command.sort, *found)))
+
+    def resolved(self) -> FindAndModify:
+        """Return what is sent.
+
+        Raises:
+            ArgumentError: as `Update.assignment` and `Update.upsert` say.
+        """
+        read = self.command
+        if self.assignment is None:
+            return FindAndModify(read.mapping, read.filter, read.sort)
+        what = self.assignment()
+        condition, update = what.resolved(read.filter, upsert=self.options.upsert)
+        return FindAndModify(
+            read.mapping, condition, read.sort, update, what.array_filters, self.options.upsert, self.before
+        )
+
+    def __str__(self) -> str:
+        """The command as MongoDB's shell writes it."""
+        return shell.find_and_modify(replace(self, options=replace(self.options, upsert=False)).resolved())
+
+    def __repr__(self) -> str:
+        verb = "delete" if self.assignment is None else "update"
+        name = self.command.mapping.name
+        return f"{verb}({name}).where({shown(self.command.filter)}).returning({name})"
+
+
+def _same_model(statement: Synchronized, model: object) -> Read:
+    mapping = statement.command.mapping
+    if model is not mapping.model:
+        raise ArgumentTypeError(f"returning() takes {mapping.name}, the model of the statement, got {shown(model)}")
+    return statement.command
 
 
 def insert(model: type[M]) -> Insert[M]:
@@ -204,7 +441,8 @@ def update(model: type[M]) -> Update[M]:
     Raises:
         ArgumentTypeError: it is no model class.
     """
-    return Update(Read(mapping_of(model)), {})
+    mapping = mapping_of(model)
+    return Update(Read(mapping), Changes(mapping))
 
 
 def delete(model: type[M]) -> Delete[M]:

@@ -168,8 +168,8 @@ class AwaitedResult:
         self.inner = inner
 
     def __getattr__(self, name: str) -> object:
-        if name == "scalars":
-            return lambda: AwaitedResult(cast("SelectResult[Any]", self.inner).scalars())
+        if name in {"scalars", "mappings", "tuples", "columns", "unique"}:
+            return rearranged(getattr(self.inner, name))
         return awaited(getattr(self.inner, name))
 
     async def __aiter__(self) -> AsyncIterator[object]:
@@ -197,6 +197,13 @@ class AwaitedStream:
 
     async def close(self) -> None:
         self._inner.close()
+
+
+def rearranged(method: Callable[..., Any]) -> Callable[..., AwaitedResult]:
+    def call(*arguments: object) -> AwaitedResult:
+        return AwaitedResult(method(*arguments))
+
+    return call
 
 
 class AwaitedBlock:
@@ -254,8 +261,8 @@ class AwaitedSession:
     def scalars(self, statement: Any) -> AwaitedResult:  # of every kind of query
         return AwaitedResult(self.inner.scalars(statement))
 
-    async def execute(self, statement: Any) -> object:  # of every kind of statement
-        result = cast("object", self.inner.execute(statement))
+    async def execute(self, statement: Any, *rows: Any) -> object:  # of every kind of statement
+        result = cast("object", self.inner.execute(statement, *rows))
         return AwaitedResult(cast("SelectResult[Any]", result)) if isinstance(result, SelectResult) else result
 
     async def __aenter__(self) -> Self:

@@ -23,8 +23,8 @@ from typing_extensions import Self
 from . import driver_calls
 from . import odmantic_internals as odm
 from .binding import BindOptions, bind_client, bind_engine, refused
-from .commands import USUAL, Batch, Read, SendOptions, WriteReport
-from .driver_errors import decoding, translated, writing
+from .commands import USUAL, Batch, FindAndModify, ModifyMany, Read, SendOptions, WriteReport
+from .driver_errors import changing, decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
 from .overrides import (
@@ -32,6 +32,7 @@ from .overrides import (
     as_records,
     counted,
     expect_no_find,
+    expect_not_passed_by,
     parsing,
     standing_for_defaults,
     whole_documents,
@@ -200,12 +201,22 @@ class AwaitingPort(Transacting):
             result, interruption = await _to_its_end(_result(call))
         return replace(driver_calls.report(result), interruption=interruption)
 
-    async def update_many(
-        self, mapping: Mapping, condition: Document, update: Document | list[Document]
-    ) -> WriteReport:
+    async def modify_many(self, command: ModifyMany) -> WriteReport:
+        collection, session = self.binding.collection(command.mapping), self.binding.driver_session()
+        with changing(f"update on {command.mapping.collection!r}", in_transaction=self.in_transaction):
+            return await _unless_cancelled(_result(driver_calls.modify_many(collection, command, session)))
+
+    async def find_and_modify(self, command: FindAndModify) -> Record | None:
+        mapping = command.mapping
+        expect_not_passed_by(self.binding.overrides(mapping), command)
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
-        with translated(f"update on {mapping.collection!r}"):
-            return await _unless_cancelled(_result(collection.update_many(condition, update, session=session)))
+        action = f"findAndModify on {mapping.collection!r}"
+        with changing(action, in_transaction=self.in_transaction, many=False):
+            found = cast(
+                "RawBSONDocument | None", await answered(driver_calls.find_and_modify(collection, command, session))
+            )
+        with decoding(action):
+            return None if found is None else split(found, collection.codec_options)[0]
 
     def overrides(self, mapping: Mapping) -> Overrides | None:
         return self.binding.overrides(mapping)
@@ -274,7 +285,7 @@ class AwaitingPort(Transacting):
                 removed = await answered(custom.remove(mapping, condition, self.binding.driver_session()))
             return WriteReport(deleted=cast("int", removed))
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
-        with translated(f"delete on {mapping.collection!r}"):
+        with changing(f"delete on {mapping.collection!r}", in_transaction=self.in_transaction):
             return await _unless_cancelled(_result(collection.delete_many(condition, session=session)))
 
 

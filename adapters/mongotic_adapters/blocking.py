@@ -20,8 +20,8 @@ from typing_extensions import Self
 from . import driver_calls
 from . import odmantic_internals as odm
 from .binding import BindOptions, bind_client, bind_engine, refused
-from .commands import USUAL, Batch, Read, SendOptions, WriteReport
-from .driver_errors import decoding, translated, writing
+from .commands import USUAL, Batch, FindAndModify, ModifyMany, Read, SendOptions, WriteReport
+from .driver_errors import changing, decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
 from .overrides import (
@@ -29,6 +29,7 @@ from .overrides import (
     as_records,
     counted,
     expect_no_find,
+    expect_not_passed_by,
     parsing,
     standing_for_defaults,
     whole_documents,
@@ -184,14 +185,21 @@ class BlockingPort(Transacting):
             result = driver_calls.write(self.binding.collection(batch.mapping), batch, self.binding.driver_session())
         return driver_calls.report(cast("driver_calls.Result", result))
 
-    async def update_many(
-        self, mapping: Mapping, condition: Document, update: Document | list[Document]
-    ) -> WriteReport:
-        with translated(f"update on {mapping.collection!r}"):
-            result = self.binding.collection(mapping).update_many(
-                condition, update, session=self.binding.driver_session()
-            )
+    async def modify_many(self, command: ModifyMany) -> WriteReport:
+        collection, session = self.binding.collection(command.mapping), self.binding.driver_session()
+        with changing(f"update on {command.mapping.collection!r}", in_transaction=self.in_transaction):
+            result = driver_calls.modify_many(collection, command, session)
         return driver_calls.report(cast("driver_calls.Result", result))
+
+    async def find_and_modify(self, command: FindAndModify) -> Record | None:
+        mapping = command.mapping
+        expect_not_passed_by(self.binding.overrides(mapping), command)
+        collection, session = self.binding.collection(mapping), self.binding.driver_session()
+        action = f"findAndModify on {mapping.collection!r}"
+        with changing(action, in_transaction=self.in_transaction, many=False):
+            found = cast("RawBSONDocument | None", driver_calls.find_and_modify(collection, command, session))
+        with decoding(action):
+            return None if found is None else split(found, collection.codec_options)[0]
 
     def overrides(self, mapping: Mapping) -> Overrides | None:
         return self.binding.overrides(mapping)
@@ -231,7 +239,7 @@ class BlockingPort(Transacting):
             with translated(f"delete on {mapping.collection!r}"):
                 removed = custom.remove(mapping, condition, self.binding.driver_session())
             return WriteReport(deleted=cast("int", removed))
-        with translated(f"delete on {mapping.collection!r}"):
+        with changing(f"delete on {mapping.collection!r}", in_transaction=self.in_transaction):
             result = self.binding.collection(mapping).delete_many(condition, session=self.binding.driver_session())
         return driver_calls.report(cast("driver_calls.Result", result))
 

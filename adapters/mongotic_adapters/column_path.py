@@ -14,7 +14,7 @@ from typing import Any, cast, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from . import stored_schema
+from . import stored_schema, unsupported
 from .across import CROSSING
 from .columns import Column, plain_model
 from .errors import ArgumentError
@@ -66,10 +66,8 @@ def path_of(column: Column[Any]) -> Path:
     """
     mapping = column.mapping_
     if CROSSING in column.key_:
-        raise NotImplementedError(
-            f"select(): {mapping.name}.{column.key_.replace(CROSSING, '.')} is a field of another document; select "
-            f"{mapping.name} and read it from the instances, which are loaded with what they refer to"
-        )
+        remedy = f"select {mapping.name} and read it from the instances, which are loaded with what they refer to"
+        raise unsupported.of_another_document("select()", mapping.name, column.key_, remedy)
     # As the column knows it: a primary field in the key of an embedded one has a path of two keys, too.
     keys = column.key_.split(".")
     step = _step(mapping.model, mapping, keys[0])

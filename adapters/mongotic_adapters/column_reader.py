@@ -43,7 +43,7 @@ class ColumnReader:
     def __init__(self, column: Column[Any]) -> None:
         self.mapping: Mapping = column.mapping_
         self.key: str = column.key_
-        self.annotation: object = column.type_
+        self.annotation: object = column.annotation_
         self.path: Path = path_of(column)
         self.keys = keys(self.path)
         self.dotted = dotted(self.path)

@@ -14,7 +14,6 @@ from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
-    Generic,
     NoReturn,
     TypeVar,
     Union,
@@ -30,11 +29,15 @@ from pydantic import BaseModel
 
 from . import odmantic_internals as odm
 from .across import CROSSING
+from .computed import Selectable, compared, is_computed
+from .conditions import Expression, combined
 from .encoding import Document, encode_operand
 from .errors import ArgumentError, ArgumentTypeError
+from .field_conditions import FieldConditions, may_be_taken_for_a_condition
 from .mapping import FieldMap, Shape, class_mapping, mapping_of
 from .mapping import Mapping as Mapped
 from .shown import shown
+from .statement_part import StatementPart
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -51,40 +54,7 @@ else:
     _Proxy = odm.FieldProxy
 
 
-class Expression(odm.QueryExpression):
-    """A condition on the documents of one model.
-
-    Attributes:
-        mapping: the model.
-    """
-
-    def __init__(self, mapping: Mapped | None, condition: Document) -> None:
-        super().__init__(condition)
-        self.mapping = mapping
-
-    def __and__(self, other: odm.QueryExpression) -> Expression:
-        return combined("$and", [self, other])
-
-    def __or__(self, other: odm.QueryExpression) -> Expression:  # type: ignore[override]  # dict's | means a union
-        return combined("$or", [self, other])
-
-    def __invert__(self) -> Expression:
-        return combined("$nor", [self])
-
-    def __bool__(self) -> NoReturn:
-        raise ArgumentTypeError(
-            "a condition is neither true nor false: combine conditions with and_(), or_() and not_(), or with &, | and "
-            "~, not with the words and, or, not"
-        )
-
-
-def combined(operator: str, conditions: Iterable[Mapping[str, object]]) -> Expression:
-    """Return the condition that joins others by `$and`, `$or` or `$nor`."""
-    # Of several models: the statement that gets it compares each part with its own.
-    return Expression(None, {operator: list(conditions)})
-
-
-class Column(_Proxy, Generic[T]):
+class Column(_Proxy, Selectable[T], FieldConditions[T]):
     """A field of a model, in a statement: `col(User.age)`, or `User.age` itself on a `MongoBaseModel`.
 
     Comparison is MongoDB's: `!=` and `not_in` also match documents in which the field is null or missing.
@@ -95,12 +65,12 @@ class Column(_Proxy, Generic[T]):
     Attributes are for mongotic alone:
         mapping_: the model.
         key_: the dotted path in the document.
-        type_: the annotated type.
+        annotation_: the annotated type.
         field_: what is known of the field; None in a plain Pydantic model.
         lists_: the paths of the lists of embedded documents it lies in, outermost first.
     """
 
-    __slots__ = ("_children", "field_", "key_", "lists_", "mapping_", "type_")
+    __slots__ = ("_children", "annotation_", "field_", "key_", "lists_", "mapping_")
 
     def __init__(
         self, mapping: Mapped, key: str, annotation: object, field: FieldMap | None, lists: tuple[str, ...] = ()
@@ -108,7 +78,7 @@ class Column(_Proxy, Generic[T]):
         self.mapping_ = mapping
         self.lists_ = lists
         self.key_ = key
-        self.type_ = annotation
+        self.annotation_ = annotation
         self.field_ = field
         if not TYPE_CHECKING and field is not None:
             object.__setattr__(self, "parent", None)
@@ -136,22 +106,22 @@ class Column(_Proxy, Generic[T]):
 
     # -- comparison ----------------------------------------------------------------------------------------------
 
-    def __eq__(self, other: T | Column[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
+    def __eq__(self, other: T | Selectable[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
         return _compared(self, "$eq", other)
 
-    def __ne__(self, other: T | Column[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
+    def __ne__(self, other: T | Selectable[T] | None) -> Expression:  # type: ignore[override]  # a condition, not a bool
         return _compared(self, "$ne", other)
 
-    def __gt__(self, other: T | Column[T]) -> Expression:
+    def __gt__(self, other: T | Selectable[T]) -> Expression:
         return _compared(self, "$gt", other)
 
-    def __ge__(self, other: T | Column[T]) -> Expression:
+    def __ge__(self, other: T | Selectable[T]) -> Expression:
         return _compared(self, "$gte", other)
 
-    def __lt__(self, other: T | Column[T]) -> Expression:
+    def __lt__(self, other: T | Selectable[T]) -> Expression:
         return _compared(self, "$lt", other)
 
-    def __le__(self, other: T | Column[T]) -> Expression:
+    def __le__(self, other: T | Selectable[T]) -> Expression:
         return _compared(self, "$lte", other)
 
     __hash__ = object.__hash__
@@ -163,7 +133,7 @@ class Column(_Proxy, Generic[T]):
     def in_(self, values: Iterable[T | None]) -> Expression: ...
     def in_(self, values: Iterable[object]) -> Expression:
         """Fit documents in which the field has one of *values*: `$in`."""
-        return _condition(self, "$in", _several(self, "in_", values))
+        return _among(self, _several(self, "in_", values))
 
     @overload
     def not_in(
@@ -173,7 +143,7 @@ class Column(_Proxy, Generic[T]):
     def not_in(self, values: Iterable[T | None]) -> Expression: ...
     def not_in(self, values: Iterable[object]) -> Expression:
         """Fit documents in which the field has none of *values*, or is missing: `$nin`."""
-        return _condition(self, "$nin", _several(self, "not_in", values))
+        return _among(self, _several(self, "not_in", values), negated=True)
 
     def is_(self, value: T | None) -> Expression:
         """The same as `==`; `is_(None)` fits documents in which the field is null or missing."""
@@ -210,7 +180,7 @@ class Column(_Proxy, Generic[T]):
 
     def contains(self: Column[Whole], part: object) -> Expression:
         """Fit texts that contain *part* literally (`$regex`), or lists that have it as an element (`$eq`)."""
-        if _is_list(self.type_):
+        if _is_list(self.annotation_):
             is_reference = self.field_ is not None and self.field_.shape is Shape.REFERENCE
             return _condition(
                 self, "$eq", operand_of(self, part) if is_reference else encode_operand(part, self.field_)
@@ -277,18 +247,25 @@ class KeyText(Column[T]):
 # -- making them --------------------------------------------------------------------------------------------------
 
 
-def column_of(attribute: object) -> Column[Any]:
+def column_of(attribute: object, *, of_element: bool = False) -> Column[Any]:
     """Return the column a class attribute such as `User.address.city` stands for.
+
+    Arguments:
+        attribute: the attribute, or a column.
+        of_element: a field of an embedded model alone will do, which stands for one of any element of a list.
 
     Raises:
         ArgumentTypeError: it is no field of a model class.
     """
     if isinstance(attribute, Column):
-        return cast("Column[Any]", attribute)  # type: ignore[redundant-cast]  # not to pyright
+        found = cast("Column[Any]", attribute)  # type: ignore[redundant-cast]  # not to pyright
+        if not found.mapping_.collection and not of_element:
+            raise odm.ownerless(found.key_)
+        return found
     if not isinstance(attribute, odm.FieldProxy):
         raise ArgumentTypeError(f"expected a field of a model class, User.name say, got {shown(attribute)}")
     path = odm.proxy_path(attribute)
-    mapping = mapping_of(odm.owner_of(path[0]))
+    mapping = class_mapping(odm.element_owner(path[0])) if of_element else mapping_of(odm.owner_of(path[0]))
     column = top_level(mapping, next(field for field in mapping.fields.values() if field.source is path[0]))
     for step in path[1:]:
         owner = cast("FieldMap", column.field_).target
@@ -318,7 +295,7 @@ def _child(column: Column[Any], name: str) -> Column[Any] | None:
             return Column(mapping, inside, owner.model_fields[name].annotation, inner, _lists(column))
         return Column(mapping, f"{key}.{inner.key}", owner.model_fields[name].annotation, inner, _lists(column))
     # A plain Pydantic model, which ODMantic stores by the names of its fields.
-    plain = plain_model(object.__getattribute__(column, "type_"))
+    plain = plain_model(object.__getattribute__(column, "annotation_"))
     if plain is None or name not in plain.model_fields:
         return None
     return Column(mapping, f"{key}.{name}", plain.model_fields[name].annotation, None, _lists(column))
@@ -327,7 +304,7 @@ def _child(column: Column[Any], name: str) -> Column[Any] | None:
 def _lists(column: Column[Any]) -> tuple[str, ...]:
     """Return the paths of the lists that the fields of the embedded model *column* holds lie in."""
     lists, key = column.lists_, column.key_
-    return (*lists, key) if _is_list(column.type_) else lists
+    return (*lists, key) if _is_list(column.annotation_) else lists
 
 
 def plain_model(annotation: object) -> type[BaseModel] | None:
@@ -342,6 +319,8 @@ def plain_model(annotation: object) -> type[BaseModel] | None:
 
 
 def _compared(column: Column[Any], operator: str, other: object) -> Expression:
+    if is_computed(other):
+        return compared(operator, column, other)
     if isinstance(other, odm.FieldProxy):
         right = column_of(other)
         if right.mapping_ is not column.mapping_:
@@ -352,6 +331,19 @@ def _compared(column: Column[Any], operator: str, other: object) -> Expression:
 
 def _condition(column: Column[Any], operator: str, operand: object) -> Expression:
     return Expression(column.mapping_, {column.key_: {operator: operand}})
+
+
+def _among(column: Column[Any], operands: list[object], *, negated: bool = False) -> Expression:
+    """Return the condition that the field has one of some values, or none of them.
+
+    A value that `$in` would take for a condition is compared by itself: a value is data.
+    """
+    odd = [operand for operand in operands if may_be_taken_for_a_condition(operand)]
+    if not odd:
+        return _condition(column, "$nin" if negated else "$in", operands)
+    usual = [operand for operand in operands if not may_be_taken_for_a_condition(operand)]
+    parts = [_condition(column, "$in", usual), *(_condition(column, "$eq", operand) for operand in odd)]
+    return combined("$nor" if negated else "$or", parts)
 
 
 def operand_of(column: Column[Any], value: object) -> object:
@@ -366,6 +358,8 @@ def operand_of(column: Column[Any], value: object) -> object:
 def _several(column: Column[Any], method: str, values: object) -> list[object]:
     if isinstance(values, (str, bytes, Mapping, BaseModel)) or not isinstance(values, Iterable):
         got = cast("object", values)  # type: ignore[redundant-cast]  # not to pyright
+        if isinstance(got, StatementPart):
+            raise got.refusal()
         raise ArgumentTypeError(f"{_named(column)}.{method}() takes a list of values, got {shown(got)}")
     return [operand_of(column, value) for value in cast("Iterable[object]", values)]
 
@@ -402,7 +396,7 @@ def _like(column: Column[Any], method: str, pattern: str, escape: str | None) ->
 
 def _is_object_id(column: Column[Any]) -> bool:
     field = column.field_
-    annotation = column.type_
+    annotation = column.annotation_
     if field is not None and field.shape is Shape.REFERENCE:
         target = cast("Mapped", field.target)
         annotation = target.model.model_fields[target.primary].annotation
@@ -426,7 +420,7 @@ def _for_one_value(column: Column[Any], operators: Document) -> Expression:
     """
     path = column.key_
     whole = any(isinstance(operand, list) for operand in operators.values())
-    condition: Document = {"$elemMatch": operators} if _is_list(column.type_) and not whole else operators
+    condition: Document = {"$elemMatch": operators} if _is_list(column.annotation_) and not whole else operators
     for outer in reversed(column.lists_):
         condition = {"$elemMatch": {path[len(outer) + 1 :]: condition}}
         path = outer

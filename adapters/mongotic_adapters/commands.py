@@ -130,15 +130,73 @@ class Delete:
     filter: Document
 
 
-Operation: TypeAlias = Insert | Replace | Update | Upsert | Delete
+@dataclass(frozen=True, slots=True)
+class Modify:
+    """Change one document as a row of an update statement says.
+
+    Attributes:
+        filter: which one.
+        update: operators, or a pipeline.
+        array_filters: the elements of lists that a path concerns; None for none.
+        upsert: store a new document if there is none.
+    """
+
+    filter: Document
+    update: Document | list[Document]
+    array_filters: list[Document] | None = None
+    upsert: bool = False
+
+
+Operation: TypeAlias = Insert | Replace | Update | Upsert | Modify | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyMany:
+    """Change every document that fits; the attributes are those of `Modify`, and the model."""
+
+    mapping: Mapping
+    filter: Document
+    update: Document | list[Document]
+    array_filters: list[Document] | None = None
+    upsert: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FindAndModify:
+    """Change or remove the first document that fits, and give it.
+
+    Attributes:
+        mapping: the model.
+        filter: the condition.
+        sort: which one is the first.
+        update: operators, or a pipeline; None removes the document.
+        array_filters: the elements of lists that a path concerns; None for none.
+        upsert: store a new document if there is none.
+        before: give the document as it was, not as it is now.
+    """
+
+    mapping: Mapping
+    filter: Document
+    sort: tuple[tuple[str, int], ...] = ()
+    update: Document | list[Document] | None = None
+    array_filters: list[Document] | None = None
+    upsert: bool = False
+    before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Operations on one collection, sent in order as one call of the driver."""
+    """Operations on one collection, sent as one call of the driver.
+
+    Attributes:
+        mapping: the model.
+        operations: what is to be done.
+        ordered: the first that fails is the last one tried.
+    """
 
     mapping: Mapping
     operations: list[Operation]
+    ordered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +206,8 @@ class WriteReport:
     matched: int | None = None
     modified: int | None = None
     deleted: int | None = None
+    upserted: dict[int, object] = field(default_factory=lambda: cast("dict[int, object]", {}))
+    """The keys of the documents that were stored because none fitted, by the position of the operation."""
     acknowledged: bool = True
     interruption: BaseException | None = None
     """The task was cancelled while this was written; to be raised once the books are in order."""

@@ -13,10 +13,13 @@ from pydantic import AliasChoices
 from . import odmantic_internals as odm
 from .across import CROSSING, across
 from .columns import Expression, column_of, operand_of, top_level
+from .computed import is_computed, rendered
 from .encoding import Document, encode_field, encode_operand, is_document
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Mapping
+from .scopes import DocumentScope
 from .shown import shown
+from .statement_part import StatementPart
 from .validation import validated
 
 _LOGICAL = frozenset({"$and", "$or", "$nor"})
@@ -50,9 +53,26 @@ def _condition(mapping: Mapping, criterion: object) -> Document:
         return _filter(mapping, criterion, known_only=True)
     if is_document(criterion):
         return _filter(mapping, criterion, known_only=False)
+    if isinstance(criterion, StatementPart) and not is_computed(criterion):
+        raise criterion.refusal()
     raise ArgumentTypeError(
         f"where() takes conditions such as {mapping.name}.{mapping.primary} == value, and dicts, got {shown(criterion)}"
     )
+
+
+def expression(mapping: Mapping, value: object) -> object:
+    """Return a computed value, a column or a constant as an aggregation expression over documents of the model.
+
+    A constant is data: it stands under `$literal`.
+
+    Raises:
+        ArgumentError: a field belongs to another model, a constant cannot be encoded, or the value is one of many
+            documents.
+    """
+    try:
+        return rendered(value, DocumentScope(mapping, condition))
+    except RecursionError:
+        raise ArgumentError("a computed value is nested too deeply. Nothing was sent.") from None
 
 
 def conjunction(first: Document, second: Document) -> Document:
@@ -103,28 +123,6 @@ def primary_key(mapping: Mapping, key: object) -> object:
     """
     field = _primary(mapping)
     return encode_field(field, validated(mapping, field, key, f"get({mapping.name}, ...)"))
-
-
-def assignments(mapping: Mapping, values: AnyMapping[Any, object]) -> Document:
-    """Return the arguments of `update().values()` as the operand of `$set`.
-
-    Arguments:
-        mapping: the model.
-        values: by field name, or by column.
-
-    Raises:
-        ArgumentTypeError: a key is neither.
-        ArgumentError: a field is unknown or the primary key, or a value does not fit its field.
-    """
-    where = f"update({mapping.name}).values()"
-    assigned: Document = {}
-    for key, value in values.items():
-        name = _field_name(mapping, key, where)
-        field = _primary(mapping) if name == "_id" else mapping.field(name, where)
-        if field.key == "_id":
-            raise ArgumentError(f"{where}: {name!r} is the primary key, which a document keeps for life")
-        assigned[field.key] = encode_field(field, validated(mapping, field, value, where))
-    return assigned
 
 
 def arguments(mapping: Mapping, values: AnyMapping[Any, object]) -> tuple[dict[str, object], bool]:
@@ -200,8 +198,6 @@ def _filter(mapping: Mapping, given: AnyMapping[str, object], *, known_only: boo
             continue
         if known_only and not key.startswith("$"):
             _expect_key(mapping, key, "where()")
-        if known_only and key == "$expr":  # two columns
-            _expect_no_crossing(mapping, operand)
         compiled[key] = _operand(mapping, key, operand)
     return compiled
 
@@ -212,15 +208,6 @@ def _across(mapping: Mapping, key: str, operand: object) -> Document:
     _expect_key(mapping, root, "where()")
     target = cast("Mapping", mapping.by_key[root].target)
     return across(mapping, root, _filter(target, {rest: operand}, known_only=True))
-
-
-def _expect_no_crossing(mapping: Mapping, operand: object) -> None:
-    """Check that two fields that are compared are both in the document itself."""
-    if CROSSING in repr(operand):
-        raise NotImplementedError(
-            f"where(): a field of what {mapping.name} refers to cannot be compared with another field; compare it with "
-            "a value, or write the pipeline yourself, with $lookup"
-        )
 
 
 def _parts(operator: str, operand: object) -> list[object]:
@@ -251,6 +238,8 @@ def _flattened(operator: str, parts: list[object]) -> list[object]:
 
 def _operand(mapping: Mapping, key: str, operand: object) -> object:
     """Return an operand encoded; a dict holds operators, each with an operand of its own."""
+    if is_computed(operand) and key == "$expr":
+        return expression(mapping, operand)
     if isinstance(operand, odm.FieldProxy):
         raise ArgumentError(
             f"where(): {key!r} is compared with the field {+operand!r}; ODMantic's operators compare with values only. "

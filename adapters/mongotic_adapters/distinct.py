@@ -28,7 +28,7 @@ def pipeline(read: Read, projection: Projection) -> list[Document]:
     stages: list[Document] = [{"$match": read.filter}] if read.filter else []
     row: Document = {}
     for index, reader in enumerate(projection.readers):
-        row[str(index)] = value = _value(reader, 0, "$")
+        row[str(index)] = value = column_value(reader)
         if not reader.takes_null:  # the server puts null for what is missing; here, null is an error and that is not
             row[missing_key(index)] = {"$eq": [{"$type": value}, "missing"]}
     stages.append({"$group": {"_id": row}})
@@ -60,6 +60,11 @@ def expect_sortable(sort: Sequence[tuple[str, int]], projection: Projection) -> 
                 f"order_by() with distinct() takes selected columns only ({selected}), got {key!r}: the documents of "
                 "one row may differ in it. Select it too, or leave distinct() out"
             )
+
+
+def column_value(reader: ColumnReader) -> Expression:
+    """Return the expression for what a row shows of a column: a default stands in for a missing key."""
+    return _value(reader, 0, "$")
 
 
 def _value(reader: ColumnReader, depth: int, base: str) -> Expression:

@@ -5,12 +5,12 @@ The ports call these; the blocking one gets results, the awaiting one gets await
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol, cast
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.errors import InvalidOperation
 from pymongo.results import (
     BulkWriteResult,
@@ -20,7 +20,21 @@ from pymongo.results import (
     UpdateResult,
 )
 
-from .commands import USUAL, Batch, Insert, Operation, Read, Replace, SendOptions, Update, Upsert, WriteReport
+from .commands import (
+    USUAL,
+    Batch,
+    FindAndModify,
+    Insert,
+    Modify,
+    ModifyMany,
+    Operation,
+    Read,
+    Replace,
+    SendOptions,
+    Update,
+    Upsert,
+    WriteReport,
+)
 from .encoding import Document
 
 Request = InsertOne[RawBSONDocument] | UpdateOne | ReplaceOne[RawBSONDocument] | DeleteOne
@@ -61,16 +75,32 @@ class Collection(Protocol):
     ) -> Collection: ...
     def count_documents(self, filter: Document, *, session: object, **options: object) -> object: ...  # noqa: A002
     def insert_one(self, document: RawBSONDocument, *, session: object) -> object: ...
-    def insert_many(self, documents: list[RawBSONDocument], *, session: object) -> object: ...
+    def insert_many(self, documents: list[RawBSONDocument], *, ordered: bool, session: object) -> object: ...
     def update_one(
         self,
         filter: Document,  # noqa: A002
-        update: Document,
+        update: Document | list[Document],
         *,
         upsert: bool = False,
+        array_filters: list[Document] | None = None,
         session: object,
     ) -> object: ...
-    def update_many(self, filter: Document, update: Document | list[Document], *, session: object) -> object: ...  # noqa: A002
+    def update_many(
+        self,
+        filter: Document,  # noqa: A002
+        update: Document | list[Document],
+        *,
+        upsert: bool = False,
+        array_filters: list[Document] | None = None,
+        session: object,
+    ) -> object: ...
+    def find_one_and_update(
+        self,
+        filter: Document,  # noqa: A002
+        update: Document | list[Document],
+        **options: object,
+    ) -> object: ...
+    def find_one_and_delete(self, filter: Document, **options: object) -> object: ...  # noqa: A002
     def replace_one(
         self,
         filter: Document,  # noqa: A002
@@ -81,7 +111,7 @@ class Collection(Protocol):
     ) -> object: ...
     def delete_one(self, filter: Document, *, session: object) -> object: ...  # noqa: A002
     def delete_many(self, filter: Document, *, session: object) -> object: ...  # noqa: A002
-    def bulk_write(self, requests: list[Request], *, session: object) -> object: ...
+    def bulk_write(self, requests: list[Request], *, ordered: bool, session: object) -> object: ...
 
 
 def find(collection: Collection, read: Read, session: object, batch_size: int = 0) -> object:
@@ -188,8 +218,37 @@ def write(collection: Collection, batch: Batch, session: object) -> object:
         return _write_one(collection, operations[0], session)
     if all(isinstance(operation, Insert) for operation in operations):
         documents = [RawBSONDocument(operation.document) for operation in operations if isinstance(operation, Insert)]
-        return collection.insert_many(documents, session=session)
-    return collection.bulk_write([_request(operation) for operation in operations], session=session)
+        return collection.insert_many(documents, ordered=batch.ordered, session=session)
+    requests = [_request(operation) for operation in operations]
+    return collection.bulk_write(requests, ordered=batch.ordered, session=session)
+
+
+def modify_many(collection: Collection, command: ModifyMany, session: object) -> object:
+    """Change every document that fits."""
+    return collection.update_many(
+        command.filter,
+        command.update,
+        upsert=command.upsert,
+        array_filters=command.array_filters,
+        session=session,
+    )
+
+
+def find_and_modify(collection: Collection, command: FindAndModify, session: object) -> object:
+    """Change or remove one document and give it, as the bytes that came."""
+    raw = collection.with_options(collection.codec_options.with_options(document_class=RawBSONDocument))
+    sort = list(command.sort) or None
+    if command.update is None:
+        return raw.find_one_and_delete(command.filter, sort=sort, session=session)
+    return raw.find_one_and_update(
+        command.filter,
+        command.update,
+        sort=sort,
+        upsert=command.upsert,
+        array_filters=command.array_filters,
+        return_document=ReturnDocument.BEFORE if command.before else ReturnDocument.AFTER,
+        session=session,
+    )
 
 
 def _write_one(collection: Collection, operation: Operation, session: object) -> object:
@@ -199,6 +258,14 @@ def _write_one(collection: Collection, operation: Operation, session: object) ->
         return collection.update_one(operation.filter, operation.update, session=session)
     if isinstance(operation, Upsert):
         return collection.update_one(operation.filter, operation.update, upsert=True, session=session)
+    if isinstance(operation, Modify):
+        return collection.update_one(
+            operation.filter,
+            operation.update,
+            upsert=operation.upsert,
+            array_filters=operation.array_filters,
+            session=session,
+        )
     if isinstance(operation, Replace):
         return collection.replace_one(
             operation.filter, RawBSONDocument(operation.document), upsert=True, session=session
@@ -213,6 +280,10 @@ def _request(operation: Operation) -> Request:
         return UpdateOne(operation.filter, operation.update)
     if isinstance(operation, Upsert):
         return UpdateOne(operation.filter, operation.update, upsert=True)
+    if isinstance(operation, Modify):
+        # PyMongo wants a list of mappings, and a list of dicts is none to type checkers.
+        elements = cast("list[Mapping[str, object]] | None", operation.array_filters)
+        return UpdateOne(operation.filter, operation.update, upsert=operation.upsert, array_filters=elements)
     if isinstance(operation, Replace):
         # The deleted document may be gone already: the new one is stored then, whole, so this cannot leave a fragment.
         return ReplaceOne(operation.filter, RawBSONDocument(operation.document), upsert=True)
@@ -231,5 +302,8 @@ def report(result: Result) -> WriteReport:
     if isinstance(result, DeleteResult):
         return WriteReport(deleted=result.deleted_count)
     if isinstance(result, UpdateResult):
-        return WriteReport(matched=result.matched_count, modified=result.modified_count)
-    return WriteReport(result.matched_count, result.modified_count, result.deleted_count)
+        upserted: dict[int, object] = {} if not result.did_upsert else {0: result.upserted_id}
+        return WriteReport(matched=result.matched_count, modified=result.modified_count, upserted=upserted)
+    return WriteReport(
+        result.matched_count, result.modified_count, result.deleted_count, upserted=result.upserted_ids or {}
+    )

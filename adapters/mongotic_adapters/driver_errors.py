@@ -22,11 +22,12 @@ from .errors import (
     IntegrityError,
     MongoticError,
     OperationalError,
+    RowError,
     progress,
     restored,
 )
 from .instance_state import state_of
-from .port import ALL, WriteFailed
+from .port import ALL, Failure, WriteFailed
 
 E = TypeVar("E", bound=OperationalError)
 
@@ -71,6 +72,42 @@ def translated(action: str) -> Generator[None]:
 
 
 @contextmanager
+def changing(action: str, *, in_transaction: bool, many: bool = True) -> Generator[None]:
+    """Raise what a statement meets inside the block as an error that says what is known to be changed.
+
+    Arguments:
+        action: what is tried, as in `translated`.
+        in_transaction: whether a transaction is under way.
+        many: whether it may change several documents.
+
+    Raises:
+        OperationalError: the driver or the server failed.
+        ArgumentError: a value cannot be encoded; nothing was sent.
+    """
+    try:
+        with translated(action):
+            yield
+    except OperationalError as error:
+        known = _known_to_be_done(error.driver_error, in_transaction=in_transaction, many=many)
+        error.args = (f"{error.args[0]}. {known}",)
+        raise
+
+
+def _known_to_be_done(error: Exception, *, in_transaction: bool, many: bool) -> str:
+    if in_transaction:
+        return "The transaction is undone."
+    if isinstance(error, driver.ServerSelectionTimeoutError):
+        return "Nothing was sent."
+    if isinstance(error, driver.WriteConcernError):
+        return "It was carried out, but not confirmed by as many servers as asked for."
+    if isinstance(error, (driver.ConnectionFailure, driver.ExecutionTimeout)):
+        return "Whether it was carried out, or how much of it, is not known; read before you try it again."
+    if many and isinstance(error, driver.WriteError):
+        return "Documents that were changed before the error stay changed; how many is not known."
+    return "Nothing was changed."
+
+
+@contextmanager
 def decoding(action: str) -> Generator[None]:
     """Raise what goes wrong inside the block, in reading what the server gave, as an error of mongotic.
 
@@ -100,12 +137,14 @@ def writing() -> Generator[None]:
     except driver.BulkWriteError as error:
         raise _bulk_failure(error) from error
     except driver.DuplicateKeyError as error:
-        raise WriteFailed(0, error, duplicate=True) from error
+        raise WriteFailed(0, error, duplicate=True, failures=[Failure(0, error, duplicate=True)]) from error
     except OdmanticDuplicate as error:  # an engine's own save
         raise WriteFailed(0, cast("Exception", cast("Any", error).driver_error), duplicate=True) from error
     except driver.WriteConcernError as error:
         # The write itself was done; only its replication was not confirmed. Nothing was counted: zero has it checked.
         raise WriteFailed(1, error, report=WriteReport(matched=0)) from error
+    except driver.WriteError as error:
+        raise WriteFailed(0, error, failures=[Failure(0, error, duplicate=False)]) from error
     except driver.PyMongoError as error:
         never_sent = isinstance(error, driver.ServerSelectionTimeoutError)
         raise WriteFailed(0, error, certain=never_sent or not isinstance(error, driver.ConnectionFailure)) from error
@@ -115,19 +154,29 @@ def writing() -> Generator[None]:
 
 def _bulk_failure(error: driver.BulkWriteError) -> WriteFailed:
     details = cast("dict[str, object]", error.details)
-    failures = cast("list[dict[str, object]]", details.get("writeErrors") or [])
-    if not failures:
-        matched, modified, removed = (
-            cast("int", details.get(name, 0)) for name in ("nMatched", "nModified", "nRemoved")
-        )
-        return WriteFailed(ALL, error, report=WriteReport(matched, modified, removed))
+    found = cast("list[dict[str, object]]", details.get("writeErrors") or [])
+    matched, modified, removed = (cast("int", details.get(name, 0)) for name in ("nMatched", "nModified", "nRemoved"))
+    upserts = cast("list[dict[str, object]]", details.get("upserted") or [])
+    upserted = {cast("int", one["index"]): one["_id"] for one in upserts}
+    counted = WriteReport(matched, modified, removed, upserted=upserted)
+    if not found:
+        return WriteFailed(ALL, error, report=counted)
+    failures = [_failure(answer) for answer in found]
     first = failures[0]
-    completed = cast("int", first["index"])
-    if first.get("code") == 11000:
-        answer = {key: value for key, value in first.items() if key not in ("index", "op")}
-        single = driver.DuplicateKeyError(str(first.get("errmsg")), 11000, answer)
-        return WriteFailed(completed, single, duplicate=True)
-    return WriteFailed(completed, error)
+    reason = first.error if first.duplicate else error
+    return WriteFailed(first.position, reason, duplicate=first.duplicate, failures=failures, counted=counted)
+
+
+def _failure(details: dict[str, object]) -> Failure:
+    code = cast("int | None", details.get("code"))
+    answer = {key: value for key, value in details.items() if key not in ("index", "op")}
+    kind = driver.DuplicateKeyError if code == 11000 else driver.WriteError
+    return Failure(cast("int", details["index"]), kind(str(details.get("errmsg")), code, answer), code == 11000)
+
+
+def row_error(failure: Failure, position: int, key: object) -> RowError:
+    """Return what is told of one row of a statement that failed."""
+    return RowError(position, key, str(failure.error), getattr(failure.error, "code", None))
 
 
 def key_taken(collection: str, key: object) -> WriteFailed:

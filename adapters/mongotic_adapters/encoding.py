@@ -38,6 +38,7 @@ from .errors import ArgumentError
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .shown import shown
 from .stand_ins import ordered, stand_in
+from .statement_part import StatementPart
 from .unloaded import NOTHING, Unloaded, unloaded
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def encode_value(value: object) -> object:
 
 
 def _encode_rarer(value: object) -> object:
+    if isinstance(value, StatementPart):
+        raise value.refusal()
     if isinstance(value, enum.Enum):
         return encode_value(value.value)
     if isinstance(value, BaseModel):

@@ -11,6 +11,7 @@ written before mongotic came keep working.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from odmantic.exceptions import DocumentParsingError
@@ -56,6 +57,10 @@ class ArgumentError(MongoticError, ValueError):
 
 class ArgumentTypeError(ArgumentError, TypeError):
     """An argument has a type that cannot be used; nothing was sent."""
+
+
+class UnsupportedError(ArgumentTypeError, NotImplementedError):
+    """What SQLAlchemy can do and MongoDB, or mongotic, cannot; the message says what to write instead."""
 
 
 class InvalidRequestError(MongoticError):
@@ -129,13 +134,33 @@ class OperationalError(MongoticError):
     driver_error: Exception
 
 
-class FlushError(MongoticError):
-    """A flush could not write every instance.
+@dataclass(frozen=True)
+class RowError:
+    """One row of a statement that was not written.
 
     Attributes:
-        written: the instances this flush had written before it failed.
-        pending: the instances it did not write; the next flush continues with them.
+        position: its place among the rows, from 0.
+        key: its primary key.
+        message: the server's reason.
+        code: the server's number for it; 11000 for a key that exists already.
     """
+
+    position: int
+    key: object
+    message: str
+    code: int | None = None
+
+
+class FlushError(MongoticError):
+    """A flush, or an insert statement, could not write every instance.
+
+    Attributes:
+        written: the instances that were written before it failed.
+        pending: the instances that were not; the next flush continues with them.
+        errors: each row of an insert statement that failed.
+    """
+
+    errors: Sequence[RowError] = ()
 
     def __init__(self, message: str, *, written: Sequence[Model] = (), pending: Sequence[Model] = ()) -> None:
         super().__init__(message)
@@ -172,6 +197,24 @@ class StaleDataError(FlushError):
 
 class FlushOperationalError(FlushError, OperationalError):
     """The driver or the server failed in the middle of a flush."""
+
+
+class BulkUpdateError(OperationalError):
+    """An update by a list of rows could not be carried out as a whole.
+
+    Attributes:
+        written: the positions of the rows that are known to be carried out.
+        pending: the positions of the others.
+        errors: each row that failed.
+        matched_count: documents that were met.
+        modified_count: documents that were changed.
+    """
+
+    written: list[int]
+    pending: list[int]
+    errors: list[RowError]
+    matched_count: int
+    modified_count: int
 
 
 class IntegrityError(FlushError, ODMDuplicateKeyError, DriverDuplicateKeyError):
@@ -217,5 +260,5 @@ class StaleDeleteWarning(MongoticWarning):
 
 # Tracebacks show the name users import.
 for _class in list(globals().values()):
-    if isinstance(_class, type) and issubclass(_class, (MongoticError, MongoticWarning)):
+    if isinstance(_class, type) and issubclass(_class, (MongoticError, MongoticWarning, RowError)):
         _class.__module__ = "mongotic.exceptions"

@@ -20,7 +20,7 @@ from pydantic_core import PydanticUndefined
 from . import odmantic_internals as odm
 from .document_validator import DocumentValidator, by_name_validator, document_validator, finisher
 from .encoding import Document, is_document, placeholder
-from .errors import DocumentError
+from .errors import DocumentError, UnsupportedError
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .stored_schema import fields_stored_otherwise
 from .unloaded import References, Target, Unloaded, put
@@ -47,13 +47,13 @@ def hydrate(mapping: Mapping, document: Document, references: References) -> Mod
 
     Raises:
         DocumentError: the document does not fit the model; it names the document and each field that is wrong.
-        NotImplementedError: a reference was not loaded, and the class reads whole documents in its own way.
+        UnsupportedError: a reference was not loaded, and the class reads whole documents in its own way.
     """
     if Unloaded not in map(type, references.values()):
         return _hydrated(mapping, document, references)
     kept = {name: target for name, target in references.items() if isinstance(target, Unloaded)}
     if odm.has_own_parsing(mapping.document_model):
-        raise NotImplementedError(
+        raise UnsupportedError(
             f"{mapping.name} has a model_validate_doc() of its own, which takes whole documents: load "
             f"{mapping.name}.{next(iter(kept))}, by selectinload() or joinedload()"
         )

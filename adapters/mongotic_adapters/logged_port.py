@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, cast
 
 from . import shell
-from .commands import USUAL, Batch, Read, SendOptions, WriteReport
+from .commands import USUAL, Batch, FindAndModify, ModifyMany, Read, SendOptions, WriteReport
 from .encoding import Document
 from .mapping import Mapping
 from .port import Port
@@ -90,15 +90,17 @@ class LoggedPort:
             entry.documents = len(batch.operations)
         return report
 
-    async def update_many(
-        self, mapping: Mapping, condition: Document, update: Document | list[Document]
-    ) -> WriteReport:
-        with self._logged(
-            lambda: shell.call(mapping.collection, "updateMany", condition, update, show=self._show)
-        ) as entry:
-            report = await self._port.update_many(mapping, condition, update)
+    async def modify_many(self, command: ModifyMany) -> WriteReport:
+        with self._logged(lambda: shell.modify_many(command, self._show)) as entry:
+            report = await self._port.modify_many(command)
             entry.documents = report.modified
         return report
+
+    async def find_and_modify(self, command: FindAndModify) -> Record | None:
+        with self._logged(lambda: shell.find_and_modify(command, self._show)) as entry:
+            record = await self._port.find_and_modify(command)
+            entry.documents = int(record is not None)
+        return record
 
     async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:
         with self._logged(lambda: shell.call(mapping.collection, "deleteMany", condition, show=self._show)) as entry:

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 import odmantic.model
 import odmantic.typing
 from motor.motor_asyncio import AsyncIOMotorClient
-from odmantic import AIOEngine, Model, SyncEngine
+from odmantic import AIOEngine, EmbeddedModel, Model, SyncEngine
 from odmantic.exceptions import KeyNotFoundInDocumentError, ReferencedDocumentNotFoundError
 from odmantic.field import FieldProxy, ODMBaseField, ODMEmbedded, ODMEmbeddedGeneric, ODMField, ODMReference
 from odmantic.index import ODMBaseIndex
@@ -100,6 +100,7 @@ __all__ = [
 ]
 
 F = TypeVar("F")
+BaseT = TypeVar("BaseT", bound=BaseODMModel)
 EngineT = TypeVar("EngineT", bound=SyncEngine | AIOEngine)
 
 PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
@@ -463,18 +464,37 @@ def owner_of(field: ODMBaseField) -> type[Model]:
             _owners.update((id(own), model) for own in odm_fields(model).values())
     owner = _owners.get(id(field))
     if owner is None:
-        raise ArgumentTypeError(
-            f"the field stored as {field.key_name!r} belongs to no model with a collection of its own; reach an "
-            "embedded model's fields through the field that holds it: User.address.city"
-        )
+        raise ownerless(field.key_name)
     return owner
+
+
+def ownerless(key: str) -> ArgumentTypeError:
+    """Return the error for a field of an embedded model where documents are asked."""
+    return ArgumentTypeError(
+        f"the field stored as {key!r} belongs to no model with a collection of its own; reach an embedded model's "
+        "fields through the field that holds it: User.address.city"
+    )
+
+
+def element_owner(field: ODMBaseField) -> type[BaseODMModel]:
+    """Return the model class a field description belongs to, an embedded one too.
+
+    Raises:
+        ArgumentTypeError: there is none.
+    """
+    if id(field) not in _owners and id(field) not in _embedded_owners:
+        for model in _all_models(cast("type[BaseODMModel]", EmbeddedModel)):
+            _embedded_owners.update((id(own), model) for own in odm_fields(model).values())
+    found = _embedded_owners.get(id(field))
+    return owner_of(field) if found is None else found
 
 
 # By identity: a field lives as long as its class, and an entry no longer.
 _owners: WeakValueDictionary[int, type[Model]] = WeakValueDictionary()
+_embedded_owners: WeakValueDictionary[int, type[BaseODMModel]] = WeakValueDictionary()
 
 
-def _all_models(model: type[Model]) -> Iterator[type[Model]]:
+def _all_models(model: type[BaseT]) -> Iterator[type[BaseT]]:
     for derived in type.__subclasses__(model):
         if "__odm_fields__" in vars(derived):
             yield derived

@@ -5,7 +5,7 @@ Made by the facade's statements, read by the flows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal, TypeAlias, cast, get_args
 
@@ -48,9 +48,13 @@ class WriteOptions:
     Attributes:
         synchronize_session: what becomes of the instances the session holds: all of the model are expired, those that
             fit are read again or detached (`"fetch"`), or nothing (`False`).
+        upsert: an update that meets no document stores one.
+        ordered: the first row that fails is the last one tried.
     """
 
     synchronize_session: Synchronize = "expire"
+    upsert: bool = False
+    ordered: bool = True
 
 
 USUAL_QUERY = QueryOptions()
@@ -110,15 +114,18 @@ def expect_sendable(name: str, value: object) -> None:
         raise ArgumentTypeError(f"execution_options({name}=...) takes one of pymongo.ReadPreference, got {value!r}")
 
 
-def changed_write(options: WriteOptions, given: Mapping[str, object]) -> WriteOptions:
-    """Return *options* with those in *given*; raises as `changed_query` does."""
+def changed_write(options: WriteOptions, given: Mapping[str, object], names: Sequence[str]) -> WriteOptions:
+    """Return *options* with those in *given*, which may have *names*; raises as `changed_query` does."""
     for name, value in given.items():
-        _expect_option(name, ["synchronize_session"])
-        if value is not False and value not in ("expire", "fetch"):
+        _expect_option(name, names)
+        if name != "synchronize_session":
+            if not isinstance(value, bool):
+                raise ArgumentTypeError(f"execution_options({name}=...) takes True or False, got {value!r}")
+        elif value is not False and value not in ("expire", "fetch"):
             raise ArgumentError(f'execution_options({name}=...) takes "expire", "fetch" or False, got {value!r}')
     return replace(options, **given)  # type: ignore[arg-type]  # checked above
 
 
-def _expect_option(name: str, names: list[str]) -> None:
+def _expect_option(name: str, names: Sequence[str]) -> None:
     if name not in names:
         raise ArgumentError(f"execution_options() knows no {name!r} here; it takes {', '.join(names)}")

@@ -15,7 +15,7 @@ from odmantic.exceptions import DocumentParsingError
 from pydantic_core import PydanticUndefined
 
 from . import odmantic_internals as odm
-from .commands import Read
+from .commands import FindAndModify, Read
 from .encoding import Document, encode_field, encode_instance, is_document
 from .errors import DocumentError, InvalidRequestError
 from .identity_map import identity_key
@@ -203,6 +203,23 @@ def counted(read: Read, found: object) -> int:
     total = found if isinstance(found, int) else len(list(cast("Iterable[Model]", found)))
     left = max(total - read.skip, 0)
     return left if read.limit is None else min(left, read.limit)
+
+
+def expect_not_passed_by(custom: Overrides | None, command: FindAndModify) -> None:
+    """Check that nobody's own `find` or `remove` is passed by.
+
+    Raises:
+        InvalidRequestError: the engine has one, and a document is to be found, or removed, and given in one step.
+    """
+    if custom is None:
+        return
+    if custom.reads or (command.update is None and "remove" in custom.names):
+        method = "find" if custom.reads else "remove"
+        raise InvalidRequestError(
+            f"{type(custom.engine).__name__} has a {method}() of its own, and returning() of {command.mapping.name} "
+            "would go past it: leave returning() out, or bind a session to its client, with database=, to do that "
+            "deliberately"
+        )
 
 
 def expect_no_find(custom: Overrides | None, mapping: Mapping) -> None:

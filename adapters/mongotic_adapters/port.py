@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from odmantic import Model
 
-from .commands import USUAL, Batch, Read, SendOptions, WriteReport
+from .commands import USUAL, Batch, FindAndModify, ModifyMany, Read, SendOptions, WriteReport
 from .encoding import Document
 from .errors import UnboundExecutionError
 from .mapping import Mapping
@@ -29,6 +30,21 @@ ALL = sys.maxsize
 """As many operations as a batch has."""
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One operation of a batch that the server refused.
+
+    Attributes:
+        position: which one.
+        error: why, as an error of the driver.
+        duplicate: it met an existing key.
+    """
+
+    position: int
+    error: Exception
+    duplicate: bool
+
+
 class WriteFailed(Exception):  # noqa: N818  # passes between port and flow only
     """A batch was not written as a whole.
 
@@ -38,6 +54,8 @@ class WriteFailed(Exception):  # noqa: N818  # passes between port and flow only
         duplicate: the operation after the completed ones met an existing key.
         report: what the server counted, where everything was written but not confirmed by as many servers as asked for.
         certain: False when the connection broke, so that later operations may or may not have been written.
+        failures: every operation the server refused: one, unless the batch was not ordered.
+        counted: what the server counted for the operations that were done; None where it did not say.
     """
 
     def __init__(
@@ -48,6 +66,8 @@ class WriteFailed(Exception):  # noqa: N818  # passes between port and flow only
         duplicate: bool = False,
         certain: bool = True,
         report: WriteReport | None = None,
+        failures: list[Failure] | None = None,
+        counted: WriteReport | None = None,
     ) -> None:
         super().__init__(completed, error)
         self.completed = completed
@@ -55,6 +75,8 @@ class WriteFailed(Exception):  # noqa: N818  # passes between port and flow only
         self.duplicate = duplicate
         self.certain = certain
         self.report = report
+        self.failures = failures or []
+        self.counted = counted
 
 
 class Port(Protocol):
@@ -211,10 +233,21 @@ class Port(Protocol):
         """
         ...
 
-    async def update_many(
-        self, mapping: Mapping, condition: Document, update: Document | list[Document]
-    ) -> WriteReport:
-        """Update every document that fits *condition*."""
+    async def modify_many(self, command: ModifyMany) -> WriteReport:
+        """Change every document that fits.
+
+        Raises:
+            OperationalError: it failed; the message says what is known to be done.
+        """
+        ...
+
+    async def find_and_modify(self, command: FindAndModify) -> Record | None:
+        """Change or remove one document and return it, None if none fits.
+
+        Raises:
+            OperationalError: it failed; the message says what is known to be done.
+            InvalidRequestError: the engine has methods of its own that this would pass by.
+        """
         ...
 
     async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:

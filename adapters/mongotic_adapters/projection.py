@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from . import unsupported
 from .column_path import Path
 from .column_reader import ColumnReader
 from .columns import Column, KeyText
@@ -32,7 +33,8 @@ class Projection:
 
     Attributes:
         mapping: the model.
-        readers: the columns.
+        columns: the columns.
+        readers: their readers.
         names: what each is called in a row.
         keys: the projection for `find`: just these keys.
 
@@ -41,6 +43,7 @@ class Projection:
     """
 
     def __init__(self, columns: Sequence[Column[Any]]) -> None:
+        self.columns = tuple(columns)
         self.readers = [ColumnReader(column) for column in columns]
         self.mapping = self.readers[0].mapping
         self._expect_one_model()
@@ -97,12 +100,7 @@ class Projection:
     def _expect_one_model(self) -> None:
         for reader in self.readers:
             if reader.mapping is not self.mapping:
-                first, other = self.mapping.name, reader.mapping.name
-                raise ArgumentError(
-                    f"select(): {first}.{self.readers[0].dotted} and {other}.{reader.dotted} are of two models; ask a "
-                    f"query of its own for each: select({first}.{self.readers[0].dotted}) and "
-                    f"select({other}.{reader.dotted})"
-                )
+                raise unsupported.columns_of_two_models(self.readers[0], reader)
 
 
 def _names(paths: Sequence[Path], texts: Sequence[bool]) -> tuple[str, ...]:

@@ -19,7 +19,19 @@ import bson
 from bson import code, datetime_ms, dbref, decimal128, int64, max_key, min_key, raw_bson, regex, timestamp
 
 from .across import TargetKeys
-from .commands import Batch, Delete, Insert, Operation, Read, Replace, Update, Upsert
+from .commands import (
+    Batch,
+    Delete,
+    FindAndModify,
+    Insert,
+    Modify,
+    ModifyMany,
+    Operation,
+    Read,
+    Replace,
+    Update,
+    Upsert,
+)
 from .encoding import Document
 
 Shown: TypeAlias = Callable[[object], str]
@@ -76,10 +88,28 @@ def write(batch: Batch, show: Callable[[object], str] = value) -> str:
         documents = [_document(operation.document) for operation in operations[:100] if isinstance(operation, Insert)]
         return call(collection, "insertMany", documents, show=show)
     calls = [
-        {method: dict(zip(_NAMES[method], arguments, strict=False))}
+        {method: {name: part for name, part in zip(_NAMES[method], arguments, strict=False) if part is not None}}
         for method, arguments in map(_operation, operations[:100])
     ]
     return call(collection, "bulkWrite", calls, show=show)
+
+
+def modify_many(command: ModifyMany, show: Callable[[object], str] = value) -> str:
+    """Return an update of every document that fits."""
+    arguments = (command.filter, command.update, _update_options(command))
+    return call(command.mapping.collection, "updateMany", *arguments, show=show)
+
+
+def find_and_modify(command: FindAndModify, show: Callable[[object], str] = value) -> str:
+    """Return a change, or a removal, of one document that is given."""
+    collection = command.mapping.collection
+    sort: Document = {"sort": dict(command.sort)} if command.sort else {}
+    if command.update is None:
+        return call(collection, "findOneAndDelete", command.filter, sort or None, show=show)
+    options: Document = {**sort, **cast("Document", _update_options(command) or {})}
+    if not command.before:
+        options["returnDocument"] = "after"
+    return call(collection, "findOneAndUpdate", command.filter, command.update, options or None, show=show)
 
 
 _NAMES = {
@@ -97,10 +127,19 @@ def _operation(operation: Operation) -> tuple[str, list[object]]:
         return "updateOne", [operation.filter, operation.update]
     if isinstance(operation, Upsert):
         return "updateOne", [operation.filter, operation.update, {"upsert": True}]
+    if isinstance(operation, Modify):
+        return "updateOne", [operation.filter, operation.update, _update_options(operation)]
     if isinstance(operation, Replace):
         return "replaceOne", [operation.filter, _document(operation.document), {"upsert": True}]
     assert isinstance(operation, Delete)
     return "deleteOne", [operation.filter]
+
+
+def _update_options(operation: Modify | ModifyMany | FindAndModify) -> object:
+    options: Document = {"upsert": True} if operation.upsert else {}
+    if operation.array_filters:
+        options["arrayFilters"] = operation.array_filters
+    return options or None
 
 
 def _document(encoded: bytes) -> object:

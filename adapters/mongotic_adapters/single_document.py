@@ -70,17 +70,13 @@ def version_of(mapping: Mapping, document: Document) -> int:
     return found if isinstance(found, int) else 0
 
 
-def counted_up(mapping: Mapping, assigned: Document) -> Document | list[Document]:
-    """Return the update of many documents that sets *assigned* and counts their versions up."""
-    field = mapping.version
-    if field is None:
-        return {"$set": assigned}
+def step(field: FieldMap) -> int:
+    """Return by how much `$inc` counts a version up that nobody has read.
+
+    Of a missing version it makes the step itself, which must not be the default that stands for a missing one.
+    """
     default = field.default()
-    if not isinstance(default, int) or default == 0:
-        return {"$set": assigned, "$inc": {field.key: 1}}
-    # Of a missing version $inc would make 1, which may be the very default that stands for it.
-    fixed = {key: {"$literal": value} for key, value in assigned.items()}
-    return [{"$set": {**fixed, field.key: {"$add": [{"$ifNull": [f"${field.key}", default]}, 1]}}}]
+    return max(default, 0) + 1 if isinstance(default, int) else 1
 
 
 def with_version(mapping: Mapping, field: FieldMap, after: bytes, version: int, codec: Codec) -> bytes:

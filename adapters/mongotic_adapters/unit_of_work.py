@@ -6,7 +6,7 @@ anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -171,7 +171,7 @@ def _upsert(books: Bookkeeping, merge: Merge) -> Change:
         after = single_document.with_version(mapping, counter, after, version, codec)
         wanted = None if wanted is None else wanted | {counter.key}
     elif counter is not None:  # which version the document has is not known, and need not be: it goes up
-        update["$inc"] = {counter.key: 1}
+        update["$inc"] = {counter.key: single_document.step(counter)}
         elsewhere.add(counter.key)
     rest = {name: value for name, value in state.items() if name not in elsewhere}
     written = {name: value for name, value in rest.items() if wanted is None or name in wanted}
@@ -268,18 +268,3 @@ def _filter(books: Bookkeeping, instance: Model) -> Document:
 
 def _by_key(instance: Model) -> Document:
     return {"_id": encode_key(instance)}
-
-
-def chunks(mapping: Mapping, inserts: Sequence[Operation]) -> Iterator[Batch]:
-    """Yield the inserts of a statement in batches of one command each."""
-    waiting: list[Operation] = []
-    size = 0
-    for insert in inserts:
-        length = len(insert.document) if isinstance(insert, Insert) else 0
-        if waiting and (len(waiting) == MOST_OPERATIONS or size + length > MOST_BYTES):
-            yield Batch(mapping, waiting)
-            waiting, size = [], 0
-        waiting.append(insert)
-        size += length
-    if waiting:
-        yield Batch(mapping, waiting)

@@ -6,15 +6,16 @@ of SQLAlchemy, in which the result is.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from typing_extensions import TypeVarTuple, Unpack
 
+from mongotic_adapters.flows.arranging import in_parts, parts, unique
 from mongotic_adapters.flows.questions import Buffer, Query
 from mongotic_adapters.rows import Row
 
-from ..query_results import NOBODY, QueryResult, ScalarResult, SelectResult
+from ..query_results import NOBODY, QueryResult, ScalarResult, SelectResult, part_size
 from .unawaited import Answer, AnswerList, Unawaited, awaited
 
 T = TypeVar("T")
@@ -76,6 +77,14 @@ class AsyncScalarResult(Unawaited, Generic[T]):
         """Tell whether the query gives any document; see `ScalarResult.exists`."""
         return await self._session.run(self._query.exists())
 
+    def unique(self, strategy: Callable[[T], object] | None = None) -> AsyncScalarResult[T]:
+        """Return a result that gives each item once; see `ScalarResult.unique`."""
+        return AsyncScalarResult(self._session, unique(self._query, strategy))
+
+    def partitions(self, size: int | None = None) -> AsyncIterator[list[T]]:
+        """Give lists of several: `async for users in result.partitions(100)`; see `ScalarResult.partitions`."""
+        return parts(self._session.guarded(self._query.stream()), part_size(size))
+
     def __aiter__(self) -> AsyncIterator[T]:
         """Give one after the other; see `ScalarResult.__iter__`."""
         return self._session.guarded(self._query.stream())
@@ -136,6 +145,10 @@ class AsyncBufferedResult(Unawaited, Generic[T]):
         """Tell whether the query gave any, once awaited; see `SelectResult.exists`."""
         return Answer("exists", self._result.exists)
 
+    def partitions(self, size: int | None = None) -> Parts[T]:
+        """Return what the query gave in lists of several, for `for` and `async for`; see `SelectResult.partitions`."""
+        return Parts(in_parts(self._result.all(), part_size(size)))
+
     async def __aiter__(self) -> AsyncGenerator[T, None]:
         """Give one after the other; see `SelectResult.__iter__`."""
         for item in self._result.all():
@@ -152,8 +165,27 @@ class AsyncBufferedResult(Unawaited, Generic[T]):
         return f"<{type(self).__name__}: {self._result!r}>"
 
 
+class Parts(AnswerList[list[T]]):
+    """What was fetched, in lists of several; for `for`, `async for` and `await`."""
+
+    async def __aiter__(self) -> AsyncGenerator[list[T], None]:
+        """Give one list after the other."""
+        for part in self:
+            yield part
+
+
 class AsyncBufferedScalars(AsyncBufferedResult[T]):
     """What `AsyncSelectResult.scalars` gives: the values of the first column."""
+
+    _result: ScalarResult[T]
+
+    def unique(self, strategy: Callable[[T], object] | None = None) -> AsyncBufferedScalars[T]:
+        """Return a result that gives each value once; see `ScalarResult.unique`."""
+        return AsyncBufferedScalars(self._result.unique(strategy))
+
+
+class AsyncMappingResult(AsyncBufferedResult[Mapping[str, Any]]):
+    """What `AsyncSelectResult.mappings` gives: the rows as read-only mappings from names to values."""
 
 
 class AsyncSelectResult(AsyncBufferedResult[Row[Unpack[Ts]]], Generic[Unpack[Ts]]):
@@ -167,6 +199,22 @@ class AsyncSelectResult(AsyncBufferedResult[Row[Unpack[Ts]]], Generic[Unpack[Ts]
 
     def __init__(self, result: SelectResult[Unpack[Ts]]) -> None:
         super().__init__(result)
+
+    def mappings(self) -> AsyncMappingResult:
+        """Return the rows as read-only mappings; see `SelectResult.mappings`."""
+        return AsyncMappingResult(self._result.mappings())
+
+    def tuples(self) -> AsyncSelectResult[Unpack[Ts]]:
+        """Return the result itself; see `SelectResult.tuples`."""
+        return self
+
+    def columns(self, *keys: int | str) -> AsyncSelectResult[Unpack[tuple[Any, ...]]]:
+        """Return a result with rows of some columns; see `SelectResult.columns`."""
+        return AsyncSelectResult(self._result.columns(*keys))
+
+    def unique(self, strategy: Callable[[Row[Unpack[Ts]]], object] | None = None) -> AsyncSelectResult[Unpack[Ts]]:
+        """Return a result that gives each row once; see `SelectResult.unique`."""
+        return AsyncSelectResult(self._result.unique(strategy))
 
     def scalars(self: AsyncSelectResult[T, Unpack[tuple[Any, ...]]]) -> AsyncBufferedScalars[T]:
         """Return the values of the first column; see `SelectResult.scalars`."""

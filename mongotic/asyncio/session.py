@@ -15,18 +15,31 @@ from typing_extensions import TypeVar as TypeVarWithDefault
 from mongotic_adapters.awaiting import AsyncBind, AwaitingPort
 from mongotic_adapters.flows import flushing, reading
 from mongotic_adapters.flows.pipelines import Change
+from mongotic_adapters.flows.questions import Query
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.rows import Row
 from mongotic_adapters.transactions import TransactionOptions
 
-from ..asking import Explained, explain, pipeline_query, row_query, scalar_query, streamed, watch_query
+from ..asking import (
+    Explained,
+    Rows,
+    explain,
+    pipeline_query,
+    returning_query,
+    returning_rows,
+    row_query,
+    scalar_query,
+    streamed,
+    watch_query,
+    with_rows,
+)
 from ..loading_options import LoadOption, load_plan
 from ..query_results import SelectResult, buffered_rows
 from ..result import Result
 from ..select_statement import Select
 from ..session import SessionBase, operation_name, perform
 from ..settings import SessionOptions, settings
-from ..statements import Delete, Insert, Update, delete
+from ..statements import Delete, Insert, Returning, Update, delete
 from .result import AsyncScalarResult, AsyncSelectResult
 from .streaming import AsyncStream
 from .transaction import AsyncSessionTransaction
@@ -109,14 +122,26 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
 
     # -- queries -------------------------------------------------------------------------------------------------
 
-    def scalars(self, statement: Select[tuple[T]]) -> AsyncScalarResult[T]:
+    @overload
+    def scalars(self, statement: Select[tuple[T]]) -> AsyncScalarResult[T]: ...
+    @overload
+    def scalars(self, statement: Returning[M]) -> AsyncScalarResult[M]: ...
+    def scalars(self, statement: Select[tuple[T]] | Returning[M]) -> AsyncScalarResult[T] | AsyncScalarResult[M]:
         """Return the instances or values a query gives, to be awaited; see `Session.scalars`."""
         with self._operation("scalars"):
+            if isinstance(statement, Returning):
+                return AsyncScalarResult(self, returning_query(self._port, self._books, statement))
             return AsyncScalarResult(self, scalar_query(self._port, self._books, statement))
 
+    @overload
+    async def scalar(self, statement: Select[tuple[T]]) -> T | None: ...
+    @overload
+    async def scalar(self, statement: Returning[M]) -> M | None: ...
     @awaited("session.scalar(statement)")
-    async def scalar(self, statement: Select[tuple[T]]) -> T | None:
+    async def scalar(self, statement: Select[tuple[T]] | Returning[M]) -> T | M | None:
         """Return the first instance or value a query gives, or None; see `Session.scalar`."""
+        if isinstance(statement, Returning):
+            return await self.scalars(statement).first()
         return await self.scalars(statement).first()
 
     @awaited("session.get(model, key)")
@@ -196,7 +221,7 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
     # -- writes --------------------------------------------------------------------------------------------------
 
     @overload
-    async def execute(self, statement: Insert[M] | Update[M] | Delete[M]) -> Result: ...
+    async def execute(self, statement: Insert[M] | Update[M] | Delete[M], rows: Rows | None = None) -> Result: ...
     @overload
     async def execute(
         self: AsyncSession[Literal[True]], statement: Select[tuple[Unpack[Ts]]]
@@ -205,16 +230,25 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
     async def execute(
         self: AsyncSession[Literal[False]], statement: Select[tuple[Unpack[Ts]]]
     ) -> AsyncSelectResult[Unpack[Ts]]: ...
+    @overload
+    async def execute(self: AsyncSession[Literal[True]], statement: Returning[M]) -> SelectResult[M]: ...
+    @overload
+    async def execute(self: AsyncSession[Literal[False]], statement: Returning[M]) -> AsyncSelectResult[M]: ...
     @awaited("session.execute(statement)")
     async def execute(
-        self, statement: Insert[M] | Update[M] | Delete[M] | Select[Any]
+        self, statement: Insert[M] | Update[M] | Delete[M] | Select[Any] | Returning[M], rows: Rows | None = None
     ) -> Result | AsyncSelectResult[Unpack[tuple[Any, ...]]] | SelectResult[Unpack[tuple[Any, ...]]]:
         """Write at once what a statement says, or fetch the rows a query gives; see `Session.execute`."""
-        if not isinstance(statement, Select):
-            return await self.run(perform(self, statement))
-        query = row_query(self._port, self._books, statement)
-        rows = buffered_rows(await self.run(query.all()), str(query))
-        return rows if self._sync_results else AsyncSelectResult(rows)
+        given = with_rows(statement, rows)
+        if not isinstance(statement, (Select, Returning)):
+            return await self.run(perform(self, given))
+        query: Query[Any]  # rows of any width
+        if isinstance(statement, Returning):
+            query = returning_rows(self._port, self._books, statement)
+        else:
+            query = row_query(self._port, self._books, statement)
+        answer: SelectResult[Unpack[tuple[Any, ...]]] = buffered_rows(await self.run(query.all()), str(query))
+        return answer if self._sync_results else AsyncSelectResult(answer)
 
     def delete(self, instance: Model) -> Done:
         """Mark an instance, so that the next flush removes its document; may be awaited.  See `Session.delete`."""

@@ -707,7 +707,10 @@ class Oracle:
     def _merge(self, twin: Twin, document: Document | None) -> None:
         now = twin.now
         if twin.model is Note:
-            now["version"] = (now if self._asks_version(twin) else document or {}).get("version", 0) + 1
+            asks = self._asks_version(twin)
+            # What was not read is counted by a step that makes something else than the default of a missing version.
+            step = 1 if asks else DEFAULTS[Note]["version"] + 1
+            now["version"] = (now if asks else document or {}).get("version", 0) + step
         if document is None:
             document = self.data[twin.model][now["_id"]] = copy.deepcopy(now)
         else:

@@ -15,12 +15,13 @@ from odmantic import EmbeddedModel, Field, Model, Reference
 
 from mongotic_adapters import changes, snapshot
 from mongotic_adapters.bookkeeping import Bookkeeping
+from mongotic_adapters.bulk import batches
 from mongotic_adapters.commands import Delete, Insert, Update, Upsert
 from mongotic_adapters.errors import ArgumentError, DocumentError, InvalidRequestError
 from mongotic_adapters.instance_state import remember, state_of
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.states import State
-from mongotic_adapters.unit_of_work import MOST_OPERATIONS, chunks, plan
+from mongotic_adapters.unit_of_work import MOST_OPERATIONS, plan
 from tests.pure.test_bookkeeping import Document, User, ann, codec, loaded, state, write
 
 
@@ -432,8 +433,9 @@ def test_a_version_that_is_no_default_is_asked_for(books: Bookkeeping) -> None:
 def test_inserts_of_a_statement_in_commands() -> None:
     mapping = mapping_of(Shelf)
     inserts: list[Any] = [Insert(b"x")] * (MOST_OPERATIONS + 1)
-    assert [len(batch.operations) for batch in chunks(mapping, inserts)] == [MOST_OPERATIONS, 1]
-    assert list(chunks(mapping, [])) == []
+    cut = batches(mapping, inserts, codec(mapping))
+    assert [(start, len(batch.operations)) for start, batch in cut] == [(0, MOST_OPERATIONS), (MOST_OPERATIONS, 1)]
+    assert batches(mapping, [], codec(mapping)) == []
 
 
 def test_a_new_instance_is_merged_twice(books: Bookkeeping) -> None:

@@ -21,8 +21,9 @@ from odmantic import query as odmantic_query
 
 from mongotic import ArgumentError, and_, asc, col, delete, desc, not_, or_, select, update
 from mongotic.exceptions import ArgumentTypeError
-from mongotic_adapters.compiler import assignments, condition, conjunction, equality, ordering, primary_key
+from mongotic_adapters.compiler import condition, conjunction, equality, ordering, primary_key
 from mongotic_adapters.mapping import mapping_of
+from mongotic_adapters.update_changes import Changes
 from tests.pure.models import KEY, Color, Grade
 
 Filter = dict[str, Any]
@@ -370,7 +371,7 @@ def test_what_cannot_be_a_key_is_refused(key: object) -> None:
     ids=str,
 )
 def test_a_value_to_set_is_validated_and_encoded(name: str, value: object, expected: Filter) -> None:
-    assert assignments(MAPPING, {name: value}) == expected
+    assert Changes(MAPPING).added({name: value}, "values()").as_update() == {"$set": expected}
 
 
 @pytest.mark.parametrize(
@@ -385,4 +386,4 @@ def test_a_value_to_set_is_validated_and_encoded(name: str, value: object, expec
 )
 def test_what_cannot_be_set_is_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
-        assignments(MAPPING, values)
+        Changes(MAPPING).added(values, "values()")

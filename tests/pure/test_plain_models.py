@@ -41,6 +41,7 @@ from mongotic_adapters.errors import ArgumentError, DocumentError
 from mongotic_adapters.hydration import hydrate
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.projection import Projection
+from mongotic_adapters.update_changes import Changes
 from tests.pure import plain_models as plain
 from tests.pure.models import KEY, Country
 from tests.pure.models import Street as ModelStreet
@@ -571,10 +572,8 @@ def test_conditions_have_the_names_of_fields() -> None:
     mapping = mapping_of(Order)
     assert compiler.condition(mapping, col(Order.line) == Aliased(Qty=1)) == {"line": {"$eq": {"qty": 1}}}
     assert compiler.condition(mapping, col(Order.lines).qty > 1) == {"lines.qty": {"$gt": 1}}
-    assert compiler.assignments(mapping, {"line": {"Qty": 1}, "pets": [plain.Cat()]}) == {
-        "line": {"qty": 1},
-        "pets": [{"kind": "cat", "lives": 9}],
-    }
+    changes = Changes(mapping).added({"line": {"Qty": 1}, "pets": [plain.Cat()]}, "values()")
+    assert changes.as_update() == {"$set": {"line": {"qty": 1}, "pets": [{"kind": "cat", "lives": 9}]}}
 
 
 def values(column: Any, *documents: Any) -> Any:

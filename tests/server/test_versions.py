@@ -20,6 +20,7 @@ from mongotic import (
     delete,
     insert,
     make_transient,
+    ops,
     select,
     update,
 )
@@ -409,6 +410,35 @@ async def test_a_statement_on_a_document_without_a_version_is_noticed(
     item.count -= 1
     await session.commit()
     assert stored(raw)["a"]["count"] == 3
+
+
+@pytest.mark.parametrize("model", [Stock, FromOne])
+async def test_an_operator_on_a_document_without_a_version_is_noticed(
+    session: AsyncSession, session_maker: SessionMaker, raw: Any, model: Any
+) -> None:
+    raw["stock"].insert_one({"_id": "a", "count": 5})
+    item = await session.get_one(model, "a")
+    async with session_maker() as other:
+        await other.execute(update(model).values(count=ops.inc(-1)))
+    item.count -= 1
+    with pytest.raises(StaleDataError):
+        await session.commit()
+    assert stored(raw)["a"]["count"] == 4
+
+
+@pytest.mark.parametrize("model", [Stock, FromOne])
+async def test_a_merge_of_some_fields_onto_a_document_without_a_version_is_noticed(
+    session: AsyncSession, session_maker: SessionMaker, raw: Any, model: Any
+) -> None:
+    raw["stock"].insert_one({"_id": "a", "count": 5})
+    item = await session.get_one(model, "a")
+    async with session_maker() as other:
+        await other.merge(model(name="a", count=4), exclude_unset=True)
+        await other.commit()
+    item.count -= 1
+    with pytest.raises(StaleDataError):
+        await session.commit()
+    assert stored(raw)["a"]["count"] == 4
 
 
 async def test_a_deletion_of_a_document_without_a_version(session: AsyncSession, stock: Any, raw: Any) -> None:

@@ -106,8 +106,10 @@ def test_insert_takes_nothing_but_rows(rows: Any) -> None:
 
 
 @pytest.mark.parametrize("changes", [3, "title", ["title"], [{"title": "x"}]])
-def test_update_takes_nothing_but_a_dict(changes: Any) -> None:
-    with pytest.raises(ArgumentTypeError, match=r"update\(Book\)\.values\(\) takes a dict of new values"):
+def test_update_takes_nothing_but_a_dict_or_rows_with_keys(changes: Any) -> None:
+    with pytest.raises(
+        ArgumentError, match=r"update\(Book\)\.values\(\)(:| takes).* dict.*|does not say which document"
+    ):
         update(Book).values(changes)
 
 
@@ -162,8 +164,6 @@ WRONG_NAMES: dict[str, tuple[Any, str]] = {
     "insert of a number": (lambda: untyped.insert(Shelf).values({3: "A"}), "takes names of fields, or columns"),
     "insert of another model's column": (
         lambda: untyped.insert(Shelf).values({col(Book.pages): 3}), "'pages' is no field of Shelf"),
-    "update of an embedded column": (
-        lambda: untyped.update(Shelf).values({Shelf.address.city: "x"}), "Shelf.address; give that as a whole"),
     "update of a number": (lambda: untyped.update(Shelf).values({3: "A"}), "takes names of fields, or columns"),
     "update of _id": (lambda: update(Shelf).values({"_id": "x"}), "'_id' is the primary key"),
     "filter_by of _id": (lambda: select(Shelf).filter_by(_id="x"), r"is called 'id'; write filter_by\(id=\.\.\.\)"),
@@ -350,7 +350,7 @@ async def test_execute_refuses_what_is_no_statement(session: AsyncSession, comma
     with pytest.raises(TypeError, match="got 'drop'"):
         await session.execute("drop")  # type: ignore[call-overload]  # that is the point
     with pytest.raises(TypeError, match="made by select"):
-        session.scalars(update(Book))  # type: ignore[arg-type]  # that is the point
+        session.scalars(update(Book))  # type: ignore[call-overload]  # that is the point
     assert commands.sent == []
 
 

@@ -1,118 +1,90 @@
-"""Statements that write at once, beside the unit of work: `insert()`, `update()`, `delete()`."""
+"""`update()` and `delete()`: written at once, beside the unit of work.
+
+No listener is told of what they do: there are no instances to be told of.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from odmantic import Model
 
-from .. import compiler, single_document, snapshot
-from .. import odmantic_internals as odm
+from .. import compiler
 from ..bookkeeping import Bookkeeping
-from ..commands import Insert, Operation, Read, WriteReport
-from ..driver_errors import flush_error, integrity_error
-from ..encoding import Document, encode_field, encode_instance, encode_key
-from ..errors import ArgumentError, FlushError
+from ..bulk import batches
+from ..commands import Batch, ModifyMany, Operation, Read, WriteReport
+from ..encoding import Document, encode_key
 from ..identity_map import identity_key
-from ..mapping import Mapping, class_mapping
+from ..keyed_rows import KeyedRow, RowsProgress
+from ..mapping import Mapping
 from ..options import WriteOptions
+from ..overrides import expect_no_find
 from ..port import Port, WriteFailed
-from ..unit_of_work import chunks
 from .across import resolved
 from .materialising import KEYS_AT_ONCE, materialise
 
 
-class NewDocument:
-    """One document of an `insert()` statement, encoded when the statement was written: later changes do not reach it.
-
-    Attributes:
-        instance: what it was made of, for errors.
-        document: what is stored.
-        fresh_key: its key was made up, so each execution makes up another.
-    """
-
-    __slots__ = ("document", "fresh_key", "instance")
-
-    # No dataclass: pyright takes an attribute declared as Model for unknown, because of the metaclass.
-    def __init__(self, instance: Model, *, fresh_key: bool = False) -> None:
-        self.instance = instance
-        mapping = class_mapping(type(instance))
-        self.document = encode_instance(mapping, instance)
-        if mapping.version is not None and mapping.version.name not in instance.model_fields_set:
-            self.document[mapping.version.key] = single_document.FIRST_VERSION
-        self.fresh_key = fresh_key
-
-
-async def insert(port: Port, mapping: Mapping, documents: Sequence[NewDocument]) -> tuple[list[object], bool]:
-    """Store new documents in one `insert` command.
-
-    Returns:
-        Their keys, and whether the server acknowledged them.
-
-    Raises:
-        ArgumentError: a value cannot be stored; nothing was sent.
-        IntegrityError: a unique key exists already; `written` has the instances before it.
-        FlushOperationalError: the driver or the server failed.
-    """
-    codec = port.codec(mapping)
-    encoded = [_with_key(mapping, document) for document in documents]
-    names = [f"{mapping.name} {document['_id']!r}" for document in encoded]
-    inserts: list[Operation] = [
-        Insert(snapshot.encode_document(document, codec, name)) for document, name in zip(encoded, names, strict=True)
-    ]
-    instances = [document.instance for document in documents]
-    acknowledged, done = True, 0
-    for batch in chunks(mapping, inserts):
-        try:
-            report = await port.write(batch)
-        except WriteFailed as failure:
-            done += min(failure.completed, len(batch.operations))
-            written, pending = instances[:done], instances[done:]
-            error: FlushError = (
-                integrity_error(failure, pending[0], names[done], written, pending)
-                if failure.duplicate
-                else flush_error(failure, "insert", written, pending)
-            )
-            if port.in_transaction:
-                error.undone(instances)
-            raise error from failure.error
-        if report.interruption is not None:
-            raise report.interruption
-        acknowledged = report.acknowledged
-        done += len(batch.operations)
-    return [document["_id"] for document in encoded], acknowledged
-
-
-def _with_key(mapping: Mapping, document: NewDocument) -> Document:
-    if not document.fresh_key:
-        return document.document
-    primary = mapping.fields[mapping.primary]
-    return {**document.document, "_id": encode_field(primary, odm.default_key(mapping.document_model))}
-
-
-async def update(
-    port: Port, books: Bookkeeping, command: Read, assigned: Document, options: WriteOptions
-) -> WriteReport:
+async def update(port: Port, books: Bookkeeping, command: Read, sent: ModifyMany, options: WriteOptions) -> WriteReport:
     """Change every document that fits, in one `update` command; the version of a model that has one is counted up.
 
     Raises:
-        ArgumentError: there is nothing to set, or the version field or the shard key is among it.
+        OperationalError: the driver or the server failed; the message says what is known to be changed.
+        InvalidRequestError: the engine has a `find` of its own, which an upsert would go past.
+    """
+    if sent.upsert:
+        expect_no_find(port.overrides(sent.mapping), sent.mapping)
+    command = await resolved(port, replace(command, filter=sent.filter))
+    async with _synchronized(port, books, command, options):
+        conditions = await _conditions(port, command)
+        reports = [await port.modify_many(replace(sent, filter=condition)) for condition in conditions]
+    return _sum(reports)
+
+
+async def update_rows(
+    port: Port,
+    books: Bookkeeping,
+    command: Read,
+    rows: Sequence[KeyedRow],
+    options: WriteOptions,
+) -> WriteReport:
+    """Change the document of each row, in one `update` command per 50,000 rows.
+
+    Raises:
+        ArgumentError: a value cannot be stored; nothing was sent.
+        BulkUpdateError: a row failed; it says which ones are carried out.
+        InvalidRequestError: the engine has a `find` of its own, which this would go past.
     """
     mapping = command.mapping
-    if not assigned:
-        raise ArgumentError(f"update({mapping.name}) has nothing to set; say what with values()")
-    name = f"update({mapping.name})"
-    if mapping.version is not None and mapping.version.key in assigned:
-        raise ArgumentError(f"{name}: {mapping.version.name!r} is the version field, which counts")
-    for field in mapping.shard_key:
-        if field.key in assigned:
-            raise ArgumentError(f"{name}: {field.name!r} is part of the shard key, which a document keeps")
-    change = single_document.counted_up(mapping, assigned)
+    expect_no_find(port.overrides(mapping), mapping)
     command = await resolved(port, command)
-    async with _synchronized(port, books, command, options):
-        reports = [await port.update_many(mapping, condition, change) for condition in await _conditions(port, command)]
-    return _sum(reports)
+    operations: list[Operation] = [row.operation(command.filter, upsert=options.upsert) for row in rows]
+    cut = batches(mapping, operations, port.codec(mapping), ordered=options.ordered)
+    concerned = replace(command, filter={"_id": {"$in": [row.key for row in rows]}})
+    async with _synchronized(port, books, concerned, options):
+        return await _write_rows(port, mapping, rows, cut)
+
+
+async def _write_rows(
+    port: Port, mapping: Mapping, rows: Sequence[KeyedRow], cut: Sequence[tuple[int, Batch]]
+) -> WriteReport:
+    progress = RowsProgress(mapping, rows)
+    for start, batch in cut:
+        positions = range(start, start + len(batch.operations))
+        try:
+            report = await port.write(batch)
+        except WriteFailed as failure:
+            progress.failed(positions, failure, ordered=batch.ordered)
+            if batch.ordered or not failure.failures or port.in_transaction:
+                raise progress.error(failure, undone=port.in_transaction) from failure.error
+            continue
+        progress.written(positions, report)
+        if report.interruption is not None:
+            raise report.interruption
+    if progress.failures:
+        raise progress.error() from progress.failures[0][1].error
+    return progress.report()
 
 
 async def delete(port: Port, books: Bookkeeping, command: Read, options: WriteOptions) -> WriteReport:

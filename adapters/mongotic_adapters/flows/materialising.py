@@ -18,7 +18,7 @@ from ..bookkeeping import Bookkeeping
 from ..collector import paused
 from ..commands import Read
 from ..encoding import Document
-from ..errors import DocumentError
+from ..errors import DocumentError, UnsupportedError
 from ..identity_map import PLAIN_KEYS, IdentityKey, identity_key, identity_of
 from ..joining import Join, Joined, joins, pipeline, sort_targets, split
 from ..load_plan import USUAL_PLAN, LoadPlan, Way
@@ -78,11 +78,11 @@ def expect_sortable(port: Port, read: Read) -> None:
     """Check that the documents that decide the order can be looked up.
 
     Raises:
-        NotImplementedError: they are in another database, or are read by an engine of the user's.
+        UnsupportedError: they are in another database, or are read by an engine of the user's.
     """
     for target in sort_targets(read):
         if not port.can_join(read.mapping, target):
-            raise NotImplementedError(
+            raise UnsupportedError(
                 f"order_by(): documents of {read.mapping.name} cannot be sorted by those of {target.name}, which a "
                 "$lookup cannot reach: they are in another database, or read by an engine with a find() of its own. "
                 "Sort the instances in Python"

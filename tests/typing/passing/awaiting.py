@@ -146,6 +146,12 @@ async def writes(session: AsyncSession, user: User, book: Book) -> None:
     assert_type(await session.execute(insert(User).values(name="Ann")), Result)
     assert_type(await session.execute(update(User).where(User.age < 18).values(age=18)), Result)
     assert_type(await session.execute(delete(User).where(col(User.age) < 18)), Result)
+    assert_type(await session.execute(update(User), [{"id": User(name="Ann").id, "age": 3}]), Result)
+    claimed = update(User).values(age=3).returning(User)
+    assert_type(await session.scalars(claimed).one(), User)
+    assert_type(await session.scalars(delete(User).returning(User)).one_or_none(), User | None)
+    assert_type(await session.scalar(claimed), User | None)
+    assert_type(await (await session.execute(claimed)).one(), Row[User])
     result = await session.execute(insert(User).values([{"name": "Ann"}]))
     assert_type(await session.get(User, result.inserted_ids[0]), User | None)
 

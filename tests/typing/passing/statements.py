@@ -9,7 +9,24 @@ from odmantic import ObjectId
 from odmantic.query import QueryExpression, SortExpression
 from typing_extensions import assert_type
 
-from mongotic import Delete, Insert, Select, Update, and_, asc, col, delete, desc, insert, not_, or_, select, update
+from mongotic import (
+    Delete,
+    Insert,
+    Returning,
+    Select,
+    Update,
+    and_,
+    asc,
+    col,
+    delete,
+    desc,
+    insert,
+    not_,
+    ops,
+    or_,
+    select,
+    update,
+)
 
 from .models import Address, User
 
@@ -79,3 +96,27 @@ assert_type(update(User).where(User.age < 18).values(age=18), Update[User])
 assert_type(update(User).values({"age": 18}, name="Ann").filter_by(nick=None), Update[User])
 assert_type(delete(User), Delete[User])
 assert_type(delete(User).where(col(User.age) < 18, User.name == "Ann").filter_by(age=3), Delete[User])
+
+# What an update can do besides setting.
+assert_type(update(User).values(age=ops.inc(1), tags=ops.push("x"), name="Ann"), Update[User])
+assert_type(update(User).values({"age": ops.inc(1)}, tags=ops.push(each=["x"], slice=5)), Update[User])
+assert_type(update(User).values({col(User.homes): []}, age=3), Update[User])
+assert_type(update(User).values({"address.city": "Rome"}, age=3), Update[User])
+assert_type(update(User).values({col(User.homes): ops.pull(col(User.homes).city == "Rome")}), Update[User])
+assert_type(
+    update(User).values({col(User.homes): ops.push(Address(city="Rome"), sort=-col(User.homes).city)}), Update[User]
+)
+assert_type(update(User).values([{"id": ObjectId(), "age": 3}, {"id": ObjectId(), "age": ops.inc(1)}]), Update[User])
+assert_type(
+    update(User).values({"homes.$[one].city": "x"}).array_filters(one=col(User.homes).city == "Rome"), Update[User]
+)
+assert_type(update(User).where(User.name == "Ann").values(age=col(User.age)).upsert(), Update[User])
+assert_type(update(User).values(age=3).execution_options(upsert=True, ordered=False), Update[User])
+assert_type(update(User).values(age=3).returning(User), Returning[User])
+assert_type(update(User).values(age=3).returning(User, before=True).order_by(-col(User.age)), Returning[User])
+assert_type(delete(User).returning(User), Returning[User])
+assert_type(insert(User).on_conflict_do_nothing(), Insert[User])
+assert_type(insert(User).on_conflict_do_nothing(index_elements=["email"]), Insert[User])
+assert_type(insert(User).on_conflict_do_update(set_=["age"], index_elements=[col(User.email)]), Insert[User])
+assert_type(insert(User).on_conflict_do_update(set_={"age": ops.inc(1)}), Insert[User])
+assert_type(insert(User).values(name="Ann").execution_options(ordered=False), Insert[User])

@@ -1,0 +1,120 @@
+"""One thing selected by a statement that the server computes for: what it is called, and how its values are read.
+
+Made by `calculation`.  A value lies under the position of its column in what the server sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import bson
+from bson import decimal128, int64
+
+from .column_reader import ColumnReader, missing_key
+from .columns import column_of
+from .computed import Aggregate, Computed, Label, is_computed
+from .encoding import Document, is_document
+from .errors import ArgumentTypeError
+from .odmantic_internals import FieldProxy
+from .shown import shown
+from .values_validator import Values
+
+Read = Callable[[Sequence[Document]], Values]
+
+
+class Selected:
+    """A column, a computed value, or one of them under a label.
+
+    Arguments:
+        entity: what the user selected.
+        position: its position in a row.
+
+    Attributes:
+        value: the same without a label.
+        label: the label, or None.
+        reader: the column's reader; None for a computed value.
+    """
+
+    def __init__(self, entity: object, position: int) -> None:
+        self.value = unlabelled(entity)
+        self.label = cast("Label[object]", entity).name if isinstance(entity, Label) else None
+        if not isinstance(self.value, FieldProxy) and not is_computed(self.value):
+            raise ArgumentTypeError(
+                f"select() takes columns and computed values, got {shown(self.value)}; a constant is "
+                f"written literal({shown(self.value)})"
+            )
+        self._position = position
+        self.reader = ColumnReader(column_of(self.value)) if isinstance(self.value, FieldProxy) else None
+
+    @property
+    def key(self) -> str:
+        """The key under which the server puts the value."""
+        return str(self._position)
+
+    @property
+    def name(self) -> str:
+        """What a row calls it, unless something else is called so too."""
+        if self.label is not None:
+            return self.label
+        return cast("Computed[object]", self.value).name_ if self.reader is None else self.reader.path[-1].name
+
+    @property
+    def annotation(self) -> object:
+        """The annotation of the field; None for a computed value, whose type the server decides."""
+        return None if self.reader is None else self.reader.annotation
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Tell whether neither a label nor a field gives it its name."""
+        return self.label is None and self.reader is None
+
+    @property
+    def path(self) -> str:
+        """What else finds it in a row: the dotted path of a column."""
+        return self.name if self.reader is None else self.reader.dotted
+
+    def values(self, documents: Sequence[Document]) -> Values:
+        """Return its value in each row.
+
+        Raises:
+            pydantic.ValidationError: a value does not fit the field's type.
+        """
+        if self.reader is not None:
+            return self.reader.computed(documents, self._position)
+        values = [document.get(self.key) for document in documents]
+        value = self.value
+        aggregate = cast("Aggregate[object]", value) if isinstance(value, Aggregate) else None
+        source = None if aggregate is None else unlabelled(aggregate.source)
+        if aggregate is None or not isinstance(source, FieldProxy):
+            return list(map(plain, values))
+        reader = ColumnReader(column_of(source))
+        if not aggregate.many:
+            return _read(reader, values)
+        return [_read(reader, cast("Values", several)) for several in values]
+
+
+def unlabelled(value: object) -> object:
+    """Return a column or computed value without its label."""
+    while isinstance(value, Label):
+        value = cast("Label[object]", value).inner
+    return value
+
+
+def _read(reader: ColumnReader, values: Values) -> Values:
+    """Return values of a field as it would hold them; null stays None, whatever the field takes."""
+    missing = missing_key(0)
+    return reader.computed([{"0": value, missing: value is None} for value in values], 0)
+
+
+def plain(value: object) -> object:
+    """Return a computed value in Python's own types."""
+    if isinstance(value, decimal128.Decimal128):
+        return value.to_decimal()
+    if isinstance(value, int64.Int64):
+        return int(value)
+    if isinstance(value, list):
+        return [plain(item) for item in cast("Values", value)]
+    if is_document(value) and not isinstance(value, bson.DBRef):
+        return {key: plain(item) for key, item in value.items()}
+    return value
