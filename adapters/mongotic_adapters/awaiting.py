@@ -27,7 +27,16 @@ from .commands import USUAL, Batch, Read, SendOptions, WriteReport
 from .driver_errors import decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
-from .overrides import Overrides, as_records, counted, expect_no_find, whole_documents
+from .overrides import (
+    Overrides,
+    as_records,
+    counted,
+    expect_no_find,
+    parsing,
+    standing_for_defaults,
+    whole_documents,
+    without_defaults,
+)
 from .port_transactions import Transacting
 from .pymongo_async import AIOEngine as PyMongoEngine
 from .records import Record, split
@@ -168,7 +177,7 @@ class AwaitingPort(Transacting):
 
     async def count(self, read: Read) -> int:
         custom = self.binding.readers(read)
-        with translated(f"count on {read.mapping.collection!r}"):
+        with translated(f"count on {read.mapping.collection!r}"), parsing(read):
             if custom is not None and (custom.reads or "count" in custom.names):
                 return counted(read, await answered(custom.count(read, self.binding.driver_session())))
             call = driver_calls.count(self.binding.collection(read.mapping), read, self.binding.driver_session())
@@ -238,9 +247,14 @@ class AwaitingPort(Transacting):
 
     async def _found(self, custom: Overrides, read: Read) -> list[Record]:
         action = f"find on {read.mapping.collection!r}"
-        with translated(action):
+        codec = self.codec(read.mapping)
+        with translated(action), parsing(read):
             found = await answered(custom.find(read, self.binding.driver_session()))
-        return as_records(read.mapping, found, self.codec(read.mapping))
+            records = as_records(read.mapping, found, codec)
+        stored = standing_for_defaults(read.mapping, records)
+        if stored is None:
+            return records
+        return without_defaults(read.mapping, records, await self.fetch(stored), codec)
 
     async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:
         custom = self.binding.overrides(mapping)

@@ -24,7 +24,16 @@ from .commands import USUAL, Batch, Read, SendOptions, WriteReport
 from .driver_errors import decoding, translated, writing
 from .encoding import Document
 from .mapping import Mapping
-from .overrides import Overrides, as_records, counted, expect_no_find, whole_documents
+from .overrides import (
+    Overrides,
+    as_records,
+    counted,
+    expect_no_find,
+    parsing,
+    standing_for_defaults,
+    whole_documents,
+    without_defaults,
+)
 from .port_transactions import Transacting
 from .records import Record, split
 from .snapshot import Codec
@@ -152,7 +161,7 @@ class BlockingPort(Transacting):
 
     async def count(self, read: Read) -> int:
         custom = self.binding.readers(read)
-        with translated(f"count on {read.mapping.collection!r}"):
+        with translated(f"count on {read.mapping.collection!r}"), parsing(read):
             if custom is not None and (custom.reads or "count" in custom.names):
                 return counted(read, custom.count(read, self.binding.driver_session()))
             return cast(
@@ -196,9 +205,14 @@ class BlockingPort(Transacting):
 
     async def _found(self, custom: Overrides, read: Read) -> list[Record]:
         action = f"find on {read.mapping.collection!r}"
-        with translated(action):
+        codec = self.codec(read.mapping)
+        with translated(action), parsing(read):
             found = custom.find(read, self.binding.driver_session())
-        return as_records(read.mapping, found, self.codec(read.mapping))
+            records = as_records(read.mapping, found, codec)
+        stored = standing_for_defaults(read.mapping, records)
+        if stored is None:
+            return records
+        return without_defaults(read.mapping, records, await self.fetch(stored), codec)
 
     async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:
         custom = self.binding.overrides(mapping)

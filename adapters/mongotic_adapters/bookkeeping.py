@@ -6,7 +6,8 @@ written (`settling`).  Every move is looked up in `states`; nothing here knows a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 
 from odmantic import Model
 
@@ -16,7 +17,7 @@ from .document_validator import finisher
 from .encoding import Document
 from .errors import InvalidRequestError
 from .holdings import Merge
-from .identity_map import identity_of
+from .identity_map import IdentityKey, identity_of
 from .instance_state import InstanceState, describe, remember, state_of
 from .loading import Loading, expect_model
 from .mapping import class_mapping
@@ -79,12 +80,19 @@ class Bookkeeping(Loading, Settling):
             InvalidRequestError: another session holds it, or this one holds another instance of the same document.
         """
         model = expect_model(instance, "add")
-        before = len(self._pending)
-        try:
+        with self._undone_if_refused():
             self._add_with_references(model)
+
+    @contextmanager
+    def _undone_if_refused(self) -> Generator[None]:
+        """Let go of what was added inside the block along with something that is refused."""
+        before = set(self._pending)
+        try:
+            yield
         except InvalidRequestError:
-            for added in list(self._pending.values())[before:]:
-                self._release(remember(added))
+            for oid, added in list(self._pending.items()):
+                if oid not in before:
+                    self._release(remember(added))
             raise
 
     def _add_with_references(self, model: Model) -> None:
@@ -197,6 +205,12 @@ class Bookkeeping(Loading, Settling):
             raise InvalidRequestError(
                 f"{describe(model)}: another instance of the same document is marked for deletion"
             )
+        with self._undone_if_refused():
+            return self._merge(model, key, exclude_unset=exclude_unset)
+
+    def _merge(self, model: Model, key: IdentityKey, *, exclude_unset: bool) -> Model:
+        mapping = class_mapping(type(model))
+        state = remember(model)
         self._make_one(model)
         for target in referenced(model):
             self._add_referenced(target)
@@ -304,8 +318,9 @@ class Bookkeeping(Loading, Settling):
                 self._restore(state, instance)
         for merge in list(self._merged.values()):
             state = remember(merge.instance)
-            state.move(Move.ROLLBACK)
-            if not state.is_stored:
+            if state.is_stored:
+                state.move(Move.ROLLBACK)
+            else:
                 self._release(state)
         self._merged.clear()
         for instance in self._marked.values():
@@ -313,6 +328,7 @@ class Bookkeeping(Loading, Settling):
         self._marked.clear()
         for state, instance in self.stored():
             self._restore(state, instance)
+        self._identities.count_all()
         self._settle_deleted(Move.ROLLBACK)
 
     def release_all(self) -> None:

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 import odmantic
 from odmantic import Model, ObjectId
@@ -31,6 +31,7 @@ SPARE_PRIMARY = "document_id"
 
 AnyIndex: TypeAlias = odm.IndexModel | Index | ODMBaseIndex
 
+_FIELDS = "__odm_fields__"
 _OWN_NAMES = ("_id", "_session", "_expired")
 
 _hidden_bases: ContextVar[tuple[type, ...]] = ContextVar("_hidden_bases", default=())
@@ -47,6 +48,8 @@ class Declared:
         defaults: those of the fields.
         private: the annotations of the class's own private attributes, which Pydantic hands on to subclasses.
         hidden: what the annotations of private attributes are while ODMantic makes the class.
+        has_own_key: one of the fields is the primary one.
+        given_keys: the fields it does not have then, though a base that was given a key has one of them.
     """
 
     def __init__(self, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
@@ -77,6 +80,12 @@ class Declared:
             for name, annotation in own.items()
             if name.startswith("_") and odm.is_field(name.lstrip("_"), annotation, None)
         }
+        self.has_own_key = any(
+            isinstance(value, ODMFieldInfo) and value.primary_field for value in self.defaults.values()
+        )
+        inherited_names = {name for base in bases for parent in base.__mro__ for name in vars(parent).get(_FIELDS, ())}
+        given = {"id", SPARE_PRIMARY} & inherited_names - self.annotations.keys()
+        self.given_keys = given if self.has_own_key else set[str]()
         unannotated = (name for name, value in namespace.items() if isinstance(value, ModelPrivateAttr))
         self.hidden = dict.fromkeys([*self.private, *unannotated], property)
 
@@ -97,10 +106,12 @@ class Declared:
         # name alone.
         annotations = {**self.annotations, **self._own, **self.hidden}
         defaults = {name: _for_odmantic(default) for name, default in self.defaults.items()}
-        if not any(isinstance(value, ODMFieldInfo) and value.primary_field for value in defaults.values()):
+        if not self.has_own_key:
             name = SPARE_PRIMARY if "id" in self.annotations else "id"
             annotations[name] = ObjectId
             defaults[name] = odmantic.Field(primary_field=True, default_factory=ObjectId)
+        else:  # Pydantic would hand on the key that a base was given: a field that is not stored
+            annotations |= dict.fromkeys(self.given_keys, ClassVar[object])
         namespace["__annotations__"] = annotations
         namespace.update(defaults)
 
@@ -211,13 +222,14 @@ class MongoModelMetaclass(ModelMetaclass, _BeforeTwin):
         type.__setattr__(made, "__tablename__", table or "")  # empty: `mapping` reports it when it is needed
         for field in odm.odm_fields(made):
             type.__delattr__(made, field)  # ODMantic's proxy; `__getattr__` gives a column
+        made.__class_vars__.difference_update(declared.given_keys)  # a subclass may have a field of that name
         type.__setattr__(made, "__declared__", declared)
         return made
 
     if not TYPE_CHECKING:  # a checker would take every misspelt field for one
 
         def __getattr__(cls, name: str) -> Any:  # as Pydantic's
-            if cls._has_columns() and name in cast("dict[str, object]", vars(cls)["__odm_fields__"]):
+            if cls._has_columns() and name in cast("dict[str, object]", vars(cls)[_FIELDS]):
                 if not vars(cls)["__tablename__"]:
                     raise AttributeError(f"{name!r}: the class has no __tablename__; ask a class that has one")
                 mapping = class_mapping(cast("type[Model]", cls))

@@ -19,8 +19,9 @@ from .identity_map import IdentityKey, IdentityMap
 from .instance_state import InstanceState, describe, state_of
 from .journal import Journal
 from .mapping import Mapping, class_mapping
+from .references import referenced
 from .snapshot import Codec
-from .states import Move, State
+from .states import State
 
 _STORED = frozenset({State.PERSISTENT, State.RETURNED})
 
@@ -97,6 +98,36 @@ class Holdings:
         """Let go of an instance, whatever its state; its unwritten changes are not written by this session."""
         self._release(state)
 
+    def let_go(self, state: InstanceState) -> None:
+        """Let go of an instance met in passing, unless it has something to write or is in use; and of what it refers
+        to."""
+        if state.in_passing:
+            self._let_go(state)
+
+    def _let_go(self, state: InstanceState) -> None:
+        instance = state()
+        if instance is None or state.owner is not self or state.state is not State.PERSISTENT:
+            return
+        if changes.is_modified(state, instance, self.codec(class_mapping(type(instance)))):
+            self._identities.keep(state, instance)
+            return
+        targets = [found for target in referenced(instance) if (found := state_of(target)) is not None]
+        self._identities.release(state)
+        del instance
+        survivor = state()
+        if survivor is not None:  # somebody else holds it, and may change it still
+            self._identities.hold(state, survivor)
+            return
+        for target in targets:
+            self.let_go(target)
+
+    def _trim(self) -> None:
+        """Let go of the instances that were not asked for longest, as far as more are held than the session keeps."""
+        if self._cache_size is not None:
+            # Two for each that comes: those in use stay, and the number still goes down.
+            for state in self._identities.oldest(self._cache_size, 2):
+                self._let_go(state)
+
     # -- for the parts -------------------------------------------------------------------------------------------
 
     def _known(self, instance: Model, *, stored: bool = False, referenced: bool = False) -> InstanceState:
@@ -154,7 +185,7 @@ class Holdings:
         odm.mark_assigned(instance, set(class_mapping(type(instance)).fields))
 
     def _release(self, state: InstanceState) -> None:
-        state.move(Move.RELEASE)
+        state.release()
         self._drop(state)
 
     def _drop(self, state: InstanceState) -> None:

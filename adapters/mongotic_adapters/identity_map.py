@@ -58,6 +58,7 @@ class IdentityMap:
     def __init__(self) -> None:
         self._states: dict[IdentityKey, InstanceState] = {}
         self._held: dict[int, Model] = {}
+        self._kept: dict[int, Model] = {}
 
     def states(self) -> list[InstanceState]:
         """Return the state of every instance in the map, in order of arrival."""
@@ -72,12 +73,24 @@ class IdentityMap:
         """Hold *instance* under *key*."""
         state.key = key
         self._states[key] = state
+        self._kept.pop(state.oid, None)
         self._held[state.oid] = instance
 
     def hold(self, state: InstanceState, instance: Model) -> None:
         """Hold an instance of the map strongly again, as the one last asked for."""
+        self._kept.pop(state.oid, None)
         self._held.pop(state.oid, None)
         self._held[state.oid] = instance
+
+    def keep(self, state: InstanceState, instance: Model) -> None:
+        """Hold an instance of the map strongly, and out of the line of those to let go of: it has changes."""
+        self._held.pop(state.oid, None)
+        self._kept[state.oid] = instance
+
+    def count_all(self) -> None:
+        """Let those that were kept for their changes stand in line again."""
+        self._held.update(self._kept)
+        self._kept.clear()
 
     def oldest(self, size: int, at_most: int) -> list[InstanceState]:
         """Return those to let go of first while more than *size* are held strongly: not asked for longest."""
@@ -90,14 +103,17 @@ class IdentityMap:
     def release(self, state: InstanceState) -> None:
         """Keep the instance in the map only as long as somebody else holds it."""
         self._held.pop(state.oid, None)
+        self._kept.pop(state.oid, None)
 
     def remove(self, state: InstanceState) -> None:
         """Take an instance out of the map; one that is not in it is ignored."""
         if state.key is not None and self._states.get(state.key) is state:
             del self._states[state.key]
         self._held.pop(state.oid, None)
+        self._kept.pop(state.oid, None)
 
     def clear(self) -> None:
         """Let go of every instance."""
         self._states.clear()
         self._held.clear()
+        self._kept.clear()

@@ -107,6 +107,13 @@ class InstanceState(weakref.ref[Model]):
         """Go to the state that follows; see `states.move`."""
         self.state = move(self.state, what, self._name)
 
+    def release(self) -> None:
+        """Leave the session; what it was to store, and has not, is as if it had never been given it."""
+        was_new = self.state is State.MERGED and not self.is_stored
+        self.move(Move.RELEASE)
+        if was_new:
+            self.move(Move.LOSE)
+
     def _name(self) -> str:
         instance = self()
         return "an instance that is gone" if instance is None else describe(instance)
@@ -139,7 +146,7 @@ def state_of(instance: Model) -> InstanceState | None:
     if state.owner_ref is not None and state.owner_ref() is None:
         # The session was dropped without being closed.
         state.owner_ref = None
-        state.move(Move.RELEASE)
+        state.release()
     return state
 
 

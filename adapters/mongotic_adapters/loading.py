@@ -19,7 +19,7 @@ from .identity_map import IdentityKey, identity_key, identity_of
 from .instance_state import InstanceState, References, describe, remember, state_of
 from .mapping import Mapping, class_mapping
 from .records import Record
-from .references import referenced, references_of
+from .references import references_of
 from .shown import shown
 from .states import Move, State
 
@@ -39,6 +39,11 @@ class Loading(Holdings):
         """Tell whether the database may hold something newer than *instance*."""
         state = state_of(instance)
         return state is not None and state.expired
+
+    def is_merged(self, instance: Model) -> bool:
+        """Tell whether the next flush writes *instance*, whether or not there is a document."""
+        state = state_of(instance)
+        return state is not None and state.state is State.MERGED
 
     def load(
         self,
@@ -184,35 +189,6 @@ class Loading(Holdings):
         """Note that the database may hold something newer for some instances."""
         for instance in instances:
             remember(instance).expired = True
-
-    def let_go(self, state: InstanceState) -> None:
-        """Let go of an instance met in passing, unless it has something to write or is in use; and of what it refers
-        to."""
-        if state.in_passing:
-            self._let_go(state)
-
-    def _let_go(self, state: InstanceState) -> None:
-        instance = state()
-        if instance is None or state.owner is not self or state.state is not State.PERSISTENT:
-            return
-        if changes.is_modified(state, instance, self.codec(class_mapping(type(instance)))):
-            return
-        targets = [found for target in referenced(instance) if (found := state_of(target)) is not None]
-        self._identities.release(state)
-        del instance
-        survivor = state()
-        if survivor is not None:  # somebody else holds it, and may change it still
-            self._identities.hold(state, survivor)
-            return
-        for target in targets:
-            self.let_go(target)
-
-    def _trim(self) -> None:
-        """Let go of the instances that were not asked for longest, as far as more are held than the session keeps."""
-        if self._cache_size is not None:
-            # Two for each that comes: those in use or with changes stay, and the number still goes down.
-            for state in self._identities.oldest(self._cache_size, 2):
-                self._let_go(state)
 
 
 def _refer_to(state: InstanceState, instance: Model, targets: References) -> None:

@@ -5,17 +5,21 @@ Asked by the ports, through `binding`, so that what a session does is never hidd
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
 from odmantic import AIOEngine, Model, SyncEngine
+from odmantic.exceptions import DocumentParsingError
+from pydantic_core import PydanticUndefined
 
 from . import odmantic_internals as odm
 from .commands import Read
-from .encoding import Document, encode_instance
-from .errors import InvalidRequestError
-from .mapping import Mapping
+from .encoding import Document, encode_field, encode_instance, is_document
+from .errors import DocumentError, InvalidRequestError
+from .identity_map import identity_key
+from .mapping import FieldMap, Mapping, Shape
 from .records import Record
 from .snapshot import Codec, encode_document
 
@@ -112,6 +116,77 @@ def as_records(mapping: Mapping, found: object, codec: Codec) -> list[Record]:
     instances = [found] if isinstance(found, Model) else list(cast("Iterable[Model]", found))
     documents = [encode_instance(mapping, instance) for instance in instances]
     return [(document, encode_document(document, codec, mapping.name)) for document in documents]
+
+
+def without_defaults(mapping: Mapping, records: list[Record], stored: list[Record], codec: Codec) -> list[Record]:
+    """Return *records* without the embedded documents that only stand for defaults, as the stored documents lack them.
+
+    Arguments:
+        mapping: the model.
+        records: what `as_records` gave.
+        stored: the documents themselves, with those of their keys that `standing_for_defaults` gave.
+        codec: the codec options of the collection.
+    """
+    by_key = {identity_key(mapping, document["_id"]): document for document, _ in stored}
+    found: list[Record] = []
+    for document, data in records:
+        there = by_key.get(identity_key(mapping, document["_id"]))
+        kept = document if there is None else _without(mapping, document, there)
+        found.append((document, data) if kept == document else (kept, encode_document(kept, codec, mapping.name)))
+    return found
+
+
+def standing_for_defaults(mapping: Mapping, records: list[Record]) -> Read | None:
+    """Return what tells which embedded documents of *records* are stored, None if none of them looks like a default."""
+    doubtful = [document for document, _ in records if _without(mapping, document, {}, deep=True) != document]
+    if not doubtful:
+        return None
+    embedded: Document = {field.key: 1 for field in mapping.fields.values() if field.shape is Shape.EMBEDDED}
+    keys = [document["_id"] for document in doubtful]
+    return Read(mapping, {"_id": {"$in": keys}}, projection=embedded, direct=True)
+
+
+def _without(mapping: Mapping, document: Document, stored: Document, *, deep: bool = False) -> Document:
+    """Return *document* without the embedded documents that equal their defaults and that *stored* lacks.
+
+    Arguments:
+        mapping: of the model, or of the embedded one.
+        document: what an instance would be stored as.
+        stored: what is stored.
+        deep: look into those that *stored* lacks, too.
+    """
+    kept = dict(document)
+    for field in mapping.fields.values():
+        value = document.get(field.key)
+        if field.shape is not Shape.EMBEDDED or field.target is None or not is_document(value):
+            continue
+        inner = stored.get(field.key)
+        if field.key not in stored and _is_default(field, value):
+            del kept[field.key]
+        elif deep or is_document(inner):
+            kept[field.key] = _without(field.target, value, inner if is_document(inner) else {}, deep=deep)
+    return kept
+
+
+def _is_default(field: FieldMap, value: Document) -> bool:
+    default = PydanticUndefined if field.required else field.default()
+    return isinstance(default, odm.BaseODMModel) and encode_field(field, default) == value
+
+
+@contextmanager
+def parsing(read: Read) -> Generator[None]:
+    """Raise as an error of mongotic what ODMantic raises inside the block of a document that does not fit.
+
+    Raises:
+        DocumentError: the document does not fit the model.
+    """
+    try:
+        yield
+    except DocumentError:
+        raise
+    except DocumentParsingError as error:
+        asked = read.filter.get("_id")  # ODMantic does not say which document it was
+        raise DocumentError(None if is_document(asked) else asked, read.mapping.document_model, error.inner) from error
 
 
 async def whole_documents(batches: AsyncGenerator[list[Record], None]) -> AsyncGenerator[list[Document], None]:

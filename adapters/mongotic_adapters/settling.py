@@ -61,6 +61,7 @@ class Settling(Holdings):
         if mapping.version is not None and version is not None:
             # Past ODMantic's __setattr__, which would count it among the unsaved fields.
             instance.__dict__[mapping.version.name] = version
+        self._trim()
 
     def lost(self, instance: Model) -> None:
         """Note that the document of *instance* is gone from the database."""
@@ -119,6 +120,7 @@ class Settling(Holdings):
         self._settle_deleted(Move.COMMIT)
         for state, _ in self._held() if expire else ():
             state.expired = True
+        self._identities.count_all()
         self.journal = None
         self.has_flushed = False
 
@@ -143,6 +145,7 @@ class Settling(Holdings):
                 self._restore(state, instance)
             # What was read in the transaction may be what the transaction had written.
             state.expired = True
+        self._identities.count_all()
         self.has_flushed = False
 
     def _put_back(self, entry: Entry) -> None:

@@ -180,6 +180,26 @@ async def test_write_k_of_12_fails_when_the_engine_writes_one_by_one(
 
 
 @pytest.mark.parametrize("k", range(12))
+async def test_write_k_of_12_fails_outside_of_transactions(
+    backend: Backend, raw: Database[Document], fail: FailPoint, k: int
+) -> None:
+    async with backend.maker(writes="engine")() as session:
+        staged = await work(session)
+        staged.stage(session)
+        with (
+            fail("insert", "update", "delete", skip=k, errorCode=8000),
+            pytest.raises(FlushOperationalError) as caught,
+        ):
+            await session.flush()
+        assert (caught.value.written, caught.value.pending) == (staged.all[:k], staged.all[k:])
+        assert session.new == staged.added[k:]
+        assert len(session.deleted) == min(4, 12 - k)
+        await session.flush()
+        assert (session.new, session.dirty, session.deleted) == ([], [], [])
+    assert everything(raw) == AFTER
+
+
+@pytest.mark.parametrize("k", range(12))
 async def test_insert_k_of_12_meets_an_existing_key(session: AsyncSession, raw: Database[Document], k: int) -> None:
     added = [Account(number=100 + n, email=f"{100 + n}@x") for n in range(12)]
     added[k].email = "3@x"

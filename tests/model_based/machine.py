@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
@@ -25,7 +25,6 @@ from mongotic import FlushError, IntegrityError, Session, StaleDataError, delete
 from mongotic.asyncio import AsyncSession
 from mongotic.exceptions import MongoticError, StaleDeleteWarning
 from mongotic.inspection import inspect, object_session
-from mongotic_adapters.flows.transacting import Atomic
 
 from .models import COLLECTIONS, DEFAULTS, Book, Document, Inner, Note, Part, Publisher, Slip, encoded
 from .oracle import Expected, Oracle, Refused, Sheet, Twin, Unmet
@@ -130,7 +129,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     def open(self, number: int) -> Driver:
         cache_size = 1 if number else None  # nothing may depend on how much is held strongly
-        atomic: Atomic = False if number else "auto"
+        atomic: Literal["auto"] | bool = False if number else "auto"
         if isinstance(self.place.engine, SyncEngine):
             return Driver(Session(self.place.engine, cache_size=cache_size, atomic=atomic), None)
         return Driver(AsyncSession(self.place.engine, cache_size=cache_size, atomic=atomic), self.place.loop)

@@ -348,9 +348,18 @@ class Oracle:
             return Expected(twin, twin.now)
         if any(other is not sheet.held.get(twin.key) and other.key == twin.key for other in sheet.marked):
             raise Refused(InvalidRequestError)
+        added: list[Twin] = []
+        try:
+            return self._merge_one(sheet, twin, added, exclude_unset=exclude_unset)
+        except Refused:
+            for other in added:
+                self._release(other)
+            raise
+
+    def _merge_one(self, sheet: Sheet, twin: Twin, added: list[Twin], *, exclude_unset: bool) -> Expected:
         target = self._target(sheet, twin)
         if target is not None:
-            self._add_target(sheet, target, [])
+            self._add_target(sheet, target, added)
         wanted = None
         if exclude_unset:
             wanted = {"_id" if name == "id" else name for name in twin.instance.model_fields_set}
@@ -488,6 +497,8 @@ class Oracle:
             return Expected(held, held.now)
         document = self.data[model].get(key)
         if document is None:
+            if held is not None and held.state == "merged" and not overwrite:
+                return Expected(held, held.now)
             if held is not None:
                 self._lost(held)
             return None

@@ -531,3 +531,22 @@ def test_an_instance_whose_document_was_never_valid_is_left_as_it_is(books: Book
     assert changes.believed_value(found, given, "title", codec(mapping_of(Book))) == "a"
     books.rollback()
     assert given.title in ("a", "b")
+
+
+@pytest.mark.parametrize("how", ["rollback", "release_all", "expunge"])
+def test_a_merge_that_was_never_stored_leaves_a_transient_instance(books: Bookkeeping, how: str) -> None:
+    given = Shelf(id=9)
+    books.merge(given)
+    books.expunge(given) if how == "expunge" else getattr(books, how)()
+    assert state(given) is State.TRANSIENT
+    books.add(given)
+    assert books.new == [given]
+
+
+def test_a_refused_merge_adds_nothing(books: Bookkeeping) -> None:
+    held = book(books)
+    books.delete(held)
+    target = Shelf(id=9)
+    with pytest.raises(InvalidRequestError):
+        books.merge(Book(id=1, shelf=target))
+    assert (state(target), books.new) == (State.TRANSIENT, [])

@@ -78,6 +78,7 @@ def inner_names() -> set[str]:
     names = {name for kind in kinds for base in kind.__mro__ for name in vars(base)}
     names |= {name for module in modules for name, value in vars(module).items() if defined_in(value, module.__name__)}
     of_others = set(dir(pydantic.BaseModel)) | set(dir(type(pydantic.BaseModel))) | set(dir(type)) | set(dir(dict))
+    of_others.add("__class_vars__")  # Pydantic sets it on subclasses alone
     of_others |= {"__slots__", "__weakref__", "__abstractmethods__", "__match_args__"}
     return {name for name in names - of_others if name.startswith("_") and not is_mangled(name)}
 

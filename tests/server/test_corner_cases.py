@@ -75,14 +75,17 @@ async def test_versioned_documents_that_were_written_are_not_called_stale(
     assert raw["note"].find_one({"_id": 1}) == {"_id": 1, "text": "again", "version": 3}
 
 
-async def test_whose_write_counted_is_not_guessed(session: AsyncSession, raw: Database[Document]) -> None:
+async def test_whose_write_counted_is_told_though_another_wrote_the_very_same(
+    session: AsyncSession, raw: Database[Document]
+) -> None:
     raw["note"].insert_many([{"_id": number, "version": 1} for number in (1, 2)])
     one, two = await session.scalars(select(Note).order_by(Note.id)).all()
     raw["note"].update_one({"_id": 2}, {"$set": {"text": "the same", "version": 2}})
     one.text = two.text = "the same"
     with pytest.raises(StaleDataError) as caught:
         await session.flush()
-    assert [id(instance) for instance in caught.value.instances] == [id(one), id(two)]
+    assert [id(instance) for instance in caught.value.instances] == [id(two)]
+    assert [id(instance) for instance in caught.value.written] == [id(one)]
 
 
 async def test_a_default_that_was_stored_is_not_called_stale_for_another_one(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Optional
 
+import odmantic
 import pytest
 from odmantic import SyncEngine
 from pydantic import ConfigDict, TypeAdapter, field_validator
 from pymongo.database import Database
 
-from mongotic import MongoBaseModel, select
+from mongotic import MongoBaseModel, Session, select
 from mongotic.asyncio import AsyncSession
 from mongotic.exceptions import ArgumentTypeError
 from tests.conftest import Document
@@ -164,3 +165,63 @@ def test_decimals_are_text_in_every_schema(mode: Any) -> None:
     assert found["former"] == {"default": [], "items": {"type": "string"}, "title": "Former", "type": "array"}
     assert found["offer"]["anyOf"] == [{"type": "string"}, {"type": "null"}]
     assert Priced(offer=Decimal("2.50")).model_dump(mode="json")["offer"] == "2.50"
+
+
+class ByCode(MongoBaseModel):
+    code: str = odmantic.Field(primary_field=True)
+
+
+class Place(ByCode):
+    __tablename__ = "places"
+    size: int = 0
+
+
+class Named2(Named):
+    __tablename__ = "named"
+    number: int = odmantic.Field(primary_field=True)
+
+
+class Again(Place):
+    __tablename__ = "again"
+    id: int = 0
+
+
+class OwnId(MongoBaseModel):
+    __tablename__ = "own_ids"
+    id: str = ""
+
+
+class OwnIdByNumber(OwnId):
+    __tablename__ = "numbers"
+    number: int = odmantic.Field(primary_field=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        (ByCode, ["code"]),
+        (Place, ["code", "size"]),
+        (Named2, ["name", "number"]),
+        (Again, ["code", "size", "id"]),
+        (OwnId, ["id", "document_id"]),
+        (OwnIdByNumber, ["id", "number"]),
+    ],
+)
+def test_a_model_with_a_key_of_its_own_has_no_other(model: type[MongoBaseModel], fields: list[str]) -> None:
+    assert sorted(model.model_fields) == sorted(fields)
+    assert sorted(model.model_json_schema()["properties"]) == sorted(fields)
+
+
+def test_what_was_no_field_is_no_attribute(sync_engine: SyncEngine, raw: Database[Document]) -> None:
+    place = Place(code="a")
+    assert (repr(place), place.model_dump()) == ("Place(code='a', size=0)", {"code": "a", "size": 0})
+    assert not hasattr(place, "id")
+    assert not hasattr(Place, "id")
+    again = Again(code="b")
+    again.id = 7
+    with Session(sync_engine) as session:
+        session.add_all([place, again])
+        session.commit()
+        assert session.scalars(select(Again).where(Again.id == 7)).one() is again
+    assert raw["places"].find_one() == {"_id": "a", "size": 0}
+    assert raw["again"].find_one() == {"_id": "b", "size": 0, "id": 7}

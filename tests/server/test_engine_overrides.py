@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from odmantic import AIOEngine, Field, Model, Reference, SyncEngine
+from odmantic import AIOEngine, EmbeddedModel, Field, Model, Reference, SyncEngine
 from pymongo.database import Database
 
 from mongotic import (
@@ -24,7 +24,7 @@ from mongotic import (
     update,
 )
 from mongotic.asyncio import AIOEngine as PyMongoEngine
-from mongotic.exceptions import StaleDeleteWarning
+from mongotic.exceptions import DocumentError, StaleDeleteWarning
 from tests.conftest import Backend, CommandLog, Document
 
 
@@ -639,3 +639,61 @@ async def test_pipelines_and_changes_would_go_past_find(backend: Backend, two_te
         changes = session.watch(Item)
         with pytest.raises(InvalidRequestError, match=r"Tenants has a find\(\) of its own"):
             await anext(aiter(changes))
+
+
+# -- what an engine's instances do not show ----------------------------------------------------------------------------
+
+
+class Street(EmbeddedModel):
+    name: str = ""
+    number: int = 1
+
+
+class Home(EmbeddedModel):
+    city: str = ""
+    street: Street = Street()
+
+
+class Resident(Model):
+    key: int = Field(primary_field=True)
+    home: Home = Home()
+    age: int = 0
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({}, {"city": "", "street": {"name": "x", "number": 1}}),
+        ({"home": {"city": "a"}}, {"city": "a", "street": {"name": "x", "number": 1}}),
+        ({"home": {"city": "", "street": {}}}, {"city": "", "street": {"name": "x"}}),
+        (
+            {"home": {"city": "", "street": {"name": "", "number": 1}}},
+            {"city": "", "street": {"name": "x", "number": 1}},
+        ),
+    ],
+)
+async def test_a_default_for_an_embedded_document_is_known_for_one(
+    backend: Backend, raw: Database[Document], document: Document, expected: Document
+) -> None:
+    raw["resident"].insert_one({"_id": 1, **document})
+    async with backend.maker(hooked(backend, "find"))() as session:
+        resident = await session.get_one(Resident, 1)
+        assert resident.home.street.name == ""
+        resident.home.street.name = "x"
+        await session.commit()
+    found = raw["resident"].find_one({}, {"home": 1, "_id": 0})
+    assert found == {"home": expected}
+
+
+@pytest.mark.parametrize("names", [("find",), ("find", "find_one")])
+async def test_a_document_that_does_not_fit_is_told_as_without_it(
+    backend: Backend, raw: Database[Document], names: tuple[str, ...]
+) -> None:
+    raw["resident"].insert_one({"_id": 1, "age": "x"})
+    async with backend.maker(hooked(backend, *names))() as session:
+        with pytest.raises(DocumentError, match="the document with _id 1 does not fit Resident"):
+            await session.get(Resident, 1)
+        with pytest.raises(DocumentError):
+            await session.scalars(select(Resident)).all()
+        with pytest.raises(DocumentError):
+            await session.scalars(select(Resident)).count()

@@ -250,7 +250,6 @@ async def test_what_was_changed_never_goes(backend: Backend, raw: Database[Docum
     assert raw["item"].count_documents({"tags": "mine"}) == 25
 
 
-@pytest.mark.xfail(strict=True, reason="the changed ones stay first in line, where only two are looked at")
 async def test_what_was_changed_does_not_keep_the_others(backend: Backend, items: None) -> None:
     async with backend.maker(cache_size=10)() as session:
         for number in range(20):
@@ -304,7 +303,6 @@ async def test_what_is_referred_to_stays_one_instance(backend: Backend, raw: Dat
         assert again.item is await session.get_one(Item, 0)
 
 
-@pytest.mark.xfail(strict=True, reason="what a flush stores is not counted")
 async def test_storing_many_keeps_no_more_than_the_cache(backend: Backend) -> None:
     async with backend.maker(cache_size=10)() as session:
         for start in range(0, 500, 50):

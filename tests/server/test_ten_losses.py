@@ -1,6 +1,6 @@
 """ODMantic's ten losses: each is shown on plain ODMantic first, then not to happen with mongotic.
 
-The numbers are those of the list in the design notes. Those of transactions (3, 4, 10) are told in `test_transactions`.
+The numbers are those of the list in the design notes.
 """
 
 # pyright takes an attribute declared as Model or EmbeddedModel for unknown, because of ODMantic's metaclass.
@@ -18,12 +18,14 @@ import pytest
 from bson.errors import InvalidDocument
 from odmantic import AIOEngine, Field, Model, Reference, SyncEngine
 from odmantic.exceptions import DocumentParsingError, DuplicateKeyError
+from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError as DriverDuplicateKeyError
+from pymongo.errors import InvalidOperation, OperationFailure
 
-from mongotic import ArgumentError, IntegrityError, StaleDataError, col, select
+from mongotic import ArgumentError, IntegrityError, OperationalError, StaleDataError, col, select
 from mongotic.asyncio import AsyncSession
-from tests.conftest import Backend, Document
+from tests.conftest import Backend, Document, maybe_awaited
 
 T = TypeVar("T")
 
@@ -130,6 +132,48 @@ async def test_2_overwritten_containers(session: AsyncSession, plain: Plain, raw
     assert documents(raw, "user") == [{"name": "Bob", "age": 31, "tags": ["theirs"]}]
 
 
+async def test_3_an_abort_believed_saved(session: AsyncSession, plain: Plain, raw: Database[Document]) -> None:
+    user = User(name="Ann")
+    transaction = plain.engine.transaction()
+    await maybe_awaited(transaction.start())
+    await maybe_awaited(transaction.save(user))
+    await maybe_awaited(transaction.abort())
+    await plain.save(user)
+    assert documents(raw, "user") == [{"tags": []}]
+    raw["user"].delete_many({})
+
+    user = User(name="Bob")
+    session.begin()
+    session.add(user)
+    await session.flush()
+    await session.rollback()
+    session.add(user)
+    await session.commit()
+    assert documents(raw, "user") == [{"name": "Bob", "age": 0, "tags": []}]
+
+
+async def test_4_a_leaked_driver_session(backend: Backend, session: AsyncSession, raw: Database[Document]) -> None:
+    engine: Any = backend.engine
+    raw["user"].insert_one({"name": "Ann"})
+    transaction = engine.transaction()
+    if backend.name == "sync":
+        with transaction:
+            engine.count(User, session=transaction)
+    else:
+        async with transaction:
+            await engine.count(User, session=transaction)
+    # The engine that mongotic brings for PyMongo's own asyncio client ends it.
+    assert transaction.session.is_started is (backend.name != "pymongo")
+    if transaction.session.is_started:
+        await maybe_awaited(transaction.session.end())
+
+    async with session.begin():
+        await session.scalars(select(User.name)).all()
+        own = cast("Any", session.odmantic).session
+        assert own.is_started
+    assert not own.is_started
+
+
 async def test_5_silent_overwrite(session: AsyncSession, plain: Plain, raw: Database[Document]) -> None:
     await plain.save(Badge(code="1", owner="Ann"))
     await plain.save(Badge(code="1", owner="thief"))
@@ -200,3 +244,38 @@ async def test_9_a_stream_that_is_a_list(
         gc.collect()
         most = max(most, sum(found() is not None for found in alive))
     assert most <= 3
+
+
+async def test_10_what_follows_a_commit_that_failed(
+    backend: Backend, session: AsyncSession, raw: Database[Document], raw_client: MongoClient[Document]
+) -> None:
+    engine: Any = backend.engine
+    raw["user"].insert_one({"name": "theirs"})
+
+    def refuse() -> None:
+        point = {"failCommands": ["commitTransaction"], "errorCode": 251, "closeConnection": False}
+        raw_client.admin.command("configureFailPoint", "failCommand", mode={"times": 1}, data=point)
+
+    transaction = engine.transaction()
+    await maybe_awaited(transaction.start())
+    await maybe_awaited(transaction.save(User(name="Ann")))
+    refuse()
+    with pytest.raises(OperationFailure):
+        await maybe_awaited(transaction.commit())
+    with pytest.raises(InvalidOperation):
+        await maybe_awaited(transaction.abort())
+    if transaction.session.is_started:
+        await maybe_awaited(transaction.session.end())
+
+    user = User(name="Bob")
+    session.begin()
+    session.add(user)
+    await session.flush()
+    refuse()
+    with pytest.raises(OperationalError):
+        await session.commit()
+    await session.rollback()
+    assert user not in session
+    session.add(user)
+    await session.commit()
+    assert sorted(document["name"] for document in documents(raw, "user")) == ["Bob", "theirs"]

@@ -19,6 +19,7 @@ from mongotic import (
     StaleDataError,
     UnmappedInstanceError,
     select,
+    update,
 )
 from mongotic.asyncio import AsyncSession
 from mongotic.exceptions import StaleDeleteWarning
@@ -559,3 +560,11 @@ async def test_a_value_that_cannot_be_stored_is_refused_before_anything_is_sent(
         await session.commit()
     assert commands.sent == []
     assert len(session.new) == 2
+
+
+async def test_a_statement_does_not_drop_a_staged_merge(session: AsyncSession, raw: Database[Document]) -> None:
+    badge = session.merge(Badge(code="a", owner="Ann"))
+    await session.execute(update(Badge).values(owner="Bob"))
+    assert await session.get(Badge, "a") is badge
+    await session.commit()
+    assert raw["badge"].find_one() == {"_id": "a", "owner": "Ann"}

@@ -183,7 +183,7 @@ async def _read_again(port: Port, books: Bookkeeping, mapping: Mapping, instance
         records = await port.fetch(Read(mapping, {"_id": {"$in": keys}}))
         there = {id(instance) for instance in await materialise(port, books, mapping, records)}
         for instance in chunk:
-            if id(instance) not in there:
+            if id(instance) not in there and not books.is_merged(instance):
                 books.lost(instance)
 
 

@@ -62,6 +62,8 @@ async def get(
     records = await port.fetch(Read(mapping, {"_id": stored_key}, limit=1))
     found = await materialise(port, books, mapping, records, overwrite=populate_existing)
     if not found and held is not None:
+        if books.is_merged(held) and not populate_existing:
+            return held  # the next flush stores it as a new document
         books.lost(held)
     return found[0] if found else None
 
