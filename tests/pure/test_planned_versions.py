@@ -42,6 +42,7 @@ class Counted(Model):
 class FromOne(Model):
     __version_field__ = "version"
     id: int = Field(primary_field=True)
+    text: str = ""
     version: int = 1
 
 
