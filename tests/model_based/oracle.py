@@ -427,6 +427,12 @@ class Oracle:
         for document in documents:
             yield self._load(sheet, model, document)
 
+    def _join_target(self, sheet: Sheet, document: Document) -> None:
+        """What one book refers to is read along with it, also where the session holds it."""
+        target = self.data[Publisher].get(document["publisher"])
+        if target is not None:
+            self._load(sheet, Publisher, target)
+
     def _load_targets(self, sheet: Sheet, documents: list[Document]) -> None:
         for key in {document["publisher"] for document in documents}:
             if (Publisher, key) not in sheet.held and key in self.data[Publisher]:
@@ -503,7 +509,7 @@ class Oracle:
                 self._lost(held)
             return None
         if model is Book:
-            self._load_targets(sheet, [document])
+            self._join_target(sheet, document)
         return self._load(sheet, model, document, overwrite=overwrite)
 
     def refresh(self, sheet: Sheet, twin: Twin, names: list[str] | None) -> Document:
@@ -518,8 +524,8 @@ class Oracle:
         document = self.data[twin.model].get(twin.key[1])
         if document is None:
             raise Refused(NotFound)
-        if twin.model is Book:
-            self._load_targets(sheet, [document])
+        if twin.model is Book and (names is None or "publisher" in names):
+            self._join_target(sheet, document)
             if (Publisher, document["publisher"]) not in sheet.held:
                 raise Refused(DocumentError)
         if twin.session is None:
@@ -723,10 +729,8 @@ class Oracle:
         self._written(twin, now)
         twin.expired = True
         assert sheet is not None
-        if twin.model is Book:  # the other fields are read again, if they can be
+        if twin.model is Book:
             self._load_targets(sheet, [document])
-            if (Publisher, document["publisher"]) not in sheet.held:
-                return
         twin.base, twin.absent = as_read(twin.model, document)
         twin.expired = False
 
