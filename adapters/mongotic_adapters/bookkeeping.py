@@ -160,6 +160,8 @@ class Bookkeeping(Loading, Settling):
         state = self._known(model)
         name = describe(model)
         self._expect_free(state, name)
+        if state.state is State.MARKED:
+            return
         if state.is_lost:
             raise InvalidRequestError(f"cannot delete {name}: its document is gone already")
         if state.owner is not self and state.state is State.DETACHED:

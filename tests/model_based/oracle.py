@@ -267,6 +267,8 @@ class Oracle:
 
     def delete(self, sheet: Sheet, twin: Twin) -> None:
         self._free(sheet, twin)
+        if twin.state == "marked":
+            return
         if twin.base is None or twin.state in ("transient", "pending", "merged", "deleted"):
             raise Refused(InvalidRequestError)
         if twin.session is None:

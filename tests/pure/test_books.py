@@ -283,6 +283,17 @@ def test_a_deletion_whose_place_is_taken_cannot_be_taken_back(books: Bookkeeping
         books.add(held)
 
 
+def test_a_deletion_is_said_twice_though_another_takes_the_place(books: Bookkeeping) -> None:
+    held = shelf(books)
+    books.expunge(held)
+    other = shelf(books)
+    books.delete(other)
+    books.add(held)
+    books.delete(other)
+    assert books.deleted == [other]
+    assert state(held) is State.RETURNED
+
+
 # -- merging --------------------------------------------------------------------------------------------------------
 
 
