@@ -215,13 +215,13 @@ class Bookkeeping(Loading, Settling):
         mapping = class_mapping(type(model))
         state = remember(model)
         self._make_one(model)
-        if state.owner is not self and key in self._new_keys:
+        present = self._identities.find(key)
+        held = None if present is None else present()
+        if held is None and state.owner is not self and key in self._new_keys:
             self._expect_vacant(key, describe(model))
         for target in referenced(model):
             self._merge_referenced(target, exclude_unset=exclude_unset)
         wanted = self._set_keys(model) if exclude_unset else None
-        present = self._identities.find(key)
-        held = None if present is None else present()
         if present is not None and held is not None and held is not model:
             self._record(present, held)
             keys = None if wanted is None else wanted | self._unwritten_keys(present, held)
