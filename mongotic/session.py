@@ -810,6 +810,16 @@ class sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users 
         self._bind: SyncBind = bind
         self._options = options
 
+    @property
+    def bind(self) -> SyncBind:
+        """What the sessions are bound to."""
+        return self._bind
+
+    @property
+    def options(self) -> SessionOptions:
+        """What the sessions are given besides: a copy."""
+        return self._options.copy()
+
     def __call__(self) -> Session:
         """Return a new session."""
         session = Session(self._bind, **self._options)
