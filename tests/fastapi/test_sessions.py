@@ -6,7 +6,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import pytest
 from fastapi import FastAPI, HTTPException
@@ -133,7 +133,7 @@ async def test_the_client_is_closed_and_made_anew_at_each_start(server_uri: str)
     app = Starlette(lifespan=lifespan(connect))
     for _ in range(2):
         async with app.router.lifespan_context(app):
-            sessions: async_sessionmaker = app.state.sessions
+            sessions = cast("async_sessionmaker", app.state.sessions)
             async with sessions() as session:
                 assert await session.get(Note, "65f1a6d1c2a4b8f0e1d2c3b4") is None
         assert app.state.sessions is None
