@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 import re
 import sys
-from importlib import metadata, resources
+from importlib import metadata
 
 DISTRIBUTION = "mongotic-odmantic"
 PACKAGES = ("mongotic", "mongotic_adapters", "mongotic_migration", "pytest_mongotic")
@@ -29,8 +29,9 @@ def check_requirements() -> None:
 
 def check_typed() -> None:
     """Type checkers use the annotations of a package only if it carries py.typed."""
+    installed = {str(file) for file in metadata.files(DISTRIBUTION) or []}
     for package in PACKAGES:
-        assert resources.files(package).joinpath("py.typed").is_file(), f"{package} has no py.typed"
+        assert f"{package}/py.typed" in installed, f"{package} has no py.typed"
 
 
 def check_imports(extras: set[str]) -> int:
