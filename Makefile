@@ -12,13 +12,16 @@ PYTHON := $(VENV)/bin/python
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench docs-states format clean
+.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench docs-states format clean release-check service
 
 help:  ## show this list
-	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.has-demo  ## a guided tour on a real MongoDB with real flight data
 	$(PYTHON) docs/examples/flights
+
+service: $(VENV)/.has-test  ## the example service on http://127.0.0.1:8000/docs, with a MongoDB of its own
+	$(PYTHON) -m docs.examples.service
 
 test: $(VENV)/.has-test  ## all tests, on this interpreter
 	$(PYTHON) -m pytest --numprocesses auto --dist worksteal
@@ -52,6 +55,9 @@ dist: $(VENV)/.has-dev  ## sdist, wheel, and the wheel the sdist gives
 
 smoke: dist  ## both wheels at work in clean environments outside this checkout
 	$(PYTHON) tests/smoke/clean_environment.py dist/*.whl dist/from-sdist/*.whl
+
+release-check: smoke  ## what a release needs besides: the same build twice, complete metadata, a changelog
+	$(PYTHON) tests/smoke/release.py
 
 matrix: $(VENV)/.has-dev  ## tests on every Python found, and with oldest and newest dependencies
 	$(VENV)/bin/nox
