@@ -6,7 +6,6 @@ with `--json` is JSON and nothing else.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated, NoReturn, TypeAlias
@@ -61,7 +60,7 @@ def remarks() -> Console:
 
 def print_json(value: object) -> None:
     """Print *value*; what JSON has not is written as MongoDB's Extended JSON."""
-    print(json.dumps(value, default=json_util.default, indent=2))
+    print(json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS, indent=2))
 
 
 def fail(message: str) -> NoReturn:

@@ -190,6 +190,30 @@ def test_a_write_of_another_client_is_not_lost(raw: Database[Document]) -> None:
     assert counts(raw) == [11]
 
 
+def test_writes_of_other_clients_meanwhile_are_kept(raw: Database[Document]) -> None:
+    stored(raw, list(range(30)))
+    ended = threading.Event()
+    written = list[int]()
+
+    def write() -> None:
+        while not ended.is_set():
+            key = len(written) % 30
+            raw["item"].update_one({"_id": key}, {"$inc": {"count": 1000}})
+            written.append(key)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for turn, change in enumerate((count_all, count_up)):
+            model = None if change is count_all else Item
+            Backfill(f"turn {turn}", cast("Any", change), model).run(raw, batch=4)
+    finally:
+        ended.set()
+        writer.join()
+    assert len(written) > 0
+    assert counts(raw) == [2 + 1000 * written.count(key) for key in range(30)]
+
+
 # -- the dry run --------------------------------------------------------------------------------------------------
 
 
@@ -245,6 +269,22 @@ def test_a_second_run_may_wait_for_the_first(raw: Database[Document]) -> None:
     waiting.join()
     assert ended[0].finished
     assert counts(raw) == [1] * 40
+
+
+def test_of_many_runs_at_once_each_document_is_changed_by_one(raw: Database[Document]) -> None:
+    stored(raw, list(range(200)))
+    ended = list[Progress]()
+
+    def run() -> None:
+        ended.append(Backfill("count", count_up, Item).run(raw, batch=10, wait=60))
+
+    runs = [threading.Thread(target=run) for _ in range(8)]
+    for one in runs:
+        one.start()
+    for one in runs:
+        one.join()
+    assert [(one.done, one.finished) for one in ended] == [(200, True)] * 8
+    assert counts(raw) == [1] * 200
 
 
 def test_a_run_that_was_thought_dead_writes_nothing_more(raw: Database[Document]) -> None:

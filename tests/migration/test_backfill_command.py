@@ -48,6 +48,12 @@ def test_plan_apply_and_status(raw: Database[Document], server_uri: str, what: l
     assert (status["finished"], status["done"], status["changed"]) == (True, 30, 30)
 
 
+def test_json_has_no_number_that_is_none(raw: Database[Document], server_uri: str) -> None:
+    raw["item"].insert_one({"_id": float("nan"), "count": 0})
+    done = migrate("backfill", "plan", *STATEMENT, "--uri", server_uri, "--database", raw.name, "--json")
+    assert json.loads(done.stdout)["documents"][0]["_id"] == {"$numberDouble": "NaN"}
+
+
 def test_ctrl_c_ends_it_after_a_batch(raw: Database[Document], server_uri: str) -> None:
     stored(raw, 100)
     where = ["--uri", server_uri, "--database", raw.name]
