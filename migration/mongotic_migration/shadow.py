@@ -151,7 +151,11 @@ class _Shadows:
             logger.exception("the report of a comparison failed")
 
 
-def _expect_select(statement: object) -> None:
+def _expect_question(find: object, statement: object) -> None:
+    if not callable(find):
+        raise ArgumentTypeError(
+            f"shadow() takes a function that makes ODMantic's call, lambda: engine.find(...), got {find!r}"
+        )
     if not isinstance(statement, Select):
         raise ArgumentTypeError(f"shadow() takes a select(), which only reads, got {statement!r}")
 
@@ -214,10 +218,10 @@ class ShadowSession(_Shadows):
             What the call gives; a list where ODMantic gives a cursor.
 
         Raises:
-            ArgumentTypeError: *statement* is no `select()`.
+            ArgumentTypeError: *find* is no function, or *statement* no `select()`.
             Exception: what the call raises, and nothing that has to do with the comparison.
         """
-        _expect_select(statement)
+        _expect_question(find, statement)
         start = time.perf_counter()
         result = _read(find)
         seconds = time.perf_counter() - start
@@ -306,7 +310,7 @@ class AsyncShadowSession(_Shadows):
     async def shadow(self, find: Callable[[], Awaitable[T]], statement: Select[Any], name: str = "") -> T: ...
     async def shadow(self, find: Callable[[], Awaitable[object]], statement: Select[Any], name: str = "") -> object:
         """Return what ODMantic's call gives, and have it compared; see `ShadowSession.shadow`."""
-        _expect_select(statement)
+        _expect_question(find, statement)
         start = time.perf_counter()
         result = await find()
         seconds = time.perf_counter() - start

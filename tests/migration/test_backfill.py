@@ -214,6 +214,17 @@ def test_writes_of_other_clients_meanwhile_are_kept(raw: Database[Document]) -> 
     assert counts(raw) == [2 + 1000 * written.count(key) for key in range(30)]
 
 
+@pytest.mark.parametrize("kind", ["function", "statement"])
+def test_what_the_client_prefers_is_no_matter(raw: Database[Document], server_uri: str, kind: str) -> None:
+    stored(raw, list(range(10)))
+    options = "&readPreference=secondaryPreferred&w=0"
+    backfill = Backfill("count", count_up, Item) if kind == "function" else Backfill("count", count_all)
+    with MongoClient[Document](server_uri + options) as client:
+        assert len(backfill.preview(client[raw.name], 3)) == 3
+        assert backfill.run(client[raw.name], batch=3).changed == 10
+    assert counts(raw) == [1] * 10
+
+
 # -- the dry run --------------------------------------------------------------------------------------------------
 
 

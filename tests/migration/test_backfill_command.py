@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from pymongo.database import Database
 
 from mongotic_migration.backfill.checkpoint import COLLECTION
 from tests.conftest import Document
-from tests.migration.test_check_command import ROOT, migrate
+from tests.migration.test_check_command import PROGRAM, ROOT, migrate
 
 CHANGES = "tests.migration.backfill_changes"
 FUNCTION = [f"{CHANGES}:count_up", "--documents", f"{CHANGES}:Item"]
@@ -31,7 +29,7 @@ def test_plan_apply_and_status(raw: Database[Document], server_uri: str, what: l
     where = ["--uri", server_uri, "--database", raw.name]
     assert "has not begun" in migrate("backfill", "status", *what, *where).stdout
     planned = migrate("backfill", "plan", *what, *where, "--show", "2")
-    assert planned.returncode == 0
+    assert planned.exit_code == 0
     assert "2 of 2 documents would be changed" in planned.stdout
     as_json = json.loads(migrate("backfill", "plan", *what, *where, "--show", "1", "--json").stdout)
     assert as_json["documents"] == [
@@ -40,7 +38,7 @@ def test_plan_apply_and_status(raw: Database[Document], server_uri: str, what: l
     assert raw["item"].distinct("count") == [0]
 
     done = migrate("backfill", "apply", *what, *where, "--batch", "7")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "is finished: 30 of about 30 documents done, 30 changed" in done.stdout
     assert "30/30" in done.stderr
     assert raw["item"].distinct("count") == [1]
@@ -57,9 +55,8 @@ def test_json_has_no_number_that_is_none(raw: Database[Document], server_uri: st
 def test_ctrl_c_ends_it_after_a_batch(raw: Database[Document], server_uri: str) -> None:
     stored(raw, 100)
     where = ["--uri", server_uri, "--database", raw.name]
-    program = str(Path(sys.executable).parent / "mongotic-migrate")
     running = subprocess.Popen(
-        [program, "backfill", "apply", *STATEMENT, *where, "--rate", "5"],
+        [str(PROGRAM), "backfill", "apply", *STATEMENT, *where, "--rate", "5"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -74,7 +71,7 @@ def test_ctrl_c_ends_it_after_a_batch(raw: Database[Document], server_uri: str) 
     assert "is not finished; start it again to go on" in output
     assert raw[COLLECTION].count_documents({"_id": {"lock": STATEMENT[0]}}) == 0
     assert 0 < raw["item"].count_documents({"count": 1}) < 100
-    assert migrate("backfill", "apply", *STATEMENT, *where).returncode == 0
+    assert migrate("backfill", "apply", *STATEMENT, *where).exit_code == 0
     assert raw["item"].distinct("count") == [1]
 
 
@@ -92,9 +89,9 @@ def test_ctrl_c_ends_it_after_a_batch(raw: Database[Document], server_uri: str) 
 )
 def test_wrong_arguments_are_told_in_a_sentence(server_uri: str, what: list[str], message: str) -> None:
     done = migrate("backfill", "apply", *what, "--uri", server_uri, "--database", "test_none")
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
+    assert isinstance(done.exception, SystemExit)
 
 
 def test_a_checkpoint_of_another_change_is_told(raw: Database[Document], server_uri: str) -> None:
@@ -102,5 +99,5 @@ def test_a_checkpoint_of_another_change_is_told(raw: Database[Document], server_
     where = ["--uri", server_uri, "--database", raw.name, "--name", "mine"]
     migrate("backfill", "apply", *STATEMENT, *where)
     done = migrate("backfill", "apply", f"{CHANGES}:name_all", *where)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "Give this one another name" in done.stderr

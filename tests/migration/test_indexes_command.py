@@ -15,7 +15,7 @@ def test_plan_and_apply(raw: Database[Document], server_uri: str) -> None:
     raw["books"].create_index("note")
     raw["books"].create_index("price", unique=True)
     planned = migrate("indexes", "plan", *where, "--json")
-    assert planned.returncode == 1
+    assert planned.exit_code == 1
     books = next(one for one in json.loads(planned.stdout) if one["models"] == ["Book"])
     assert {one["name"]: one["finding"] for one in books["differences"]} == {
         "title_1": "missing",
@@ -27,17 +27,17 @@ def test_plan_and_apply(raw: Database[Document], server_uri: str) -> None:
     assert "unique: True, declared False" in shown.stdout
 
     applied = migrate("indexes", "apply", *where)
-    assert applied.returncode == 1  # one of them still differs
+    assert applied.exit_code == 1  # one of them still differs
     assert "shelf created" in applied.stdout
     assert "price_1 left as it is: different; --drop changes it" in applied.stdout
     assert set(raw["books"].index_information()) == {"_id_", "note_1", "price_1", "shelf", "title_1"}
 
     dropped = migrate("indexes", "apply", *where, "--drop", "--json")
-    assert dropped.returncode == 0
+    assert dropped.exit_code == 0
     assert {one["name"]: one["done"] for one in json.loads(dropped.stdout)} == {
         "price_1": "replaced",
         "note_1": "dropped",
     }
     again = migrate("indexes", "apply", *where)
-    assert (again.returncode, again.stdout) == (0, "Every index is as it is declared.\n")
-    assert migrate("indexes", "plan", *where).returncode == 0
+    assert (again.exit_code, again.stdout) == (0, "Every index is as it is declared.\n")
+    assert migrate("indexes", "plan", *where).exit_code == 0

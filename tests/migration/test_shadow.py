@@ -342,6 +342,8 @@ async def test_what_is_no_question_is_refused(backend: Backend) -> None:
     engine = shadows.engine
     with pytest.raises(ArgumentTypeError, match="takes a select"):
         await shadows.shadow(lambda: engine.find(User), insert(User))  # type: ignore[arg-type]  # the mistake under test
+    with pytest.raises(ArgumentTypeError, match="takes a function"):
+        await shadows.shadow(engine.find(User), select(User))
     for options in ({"sample": 2}, {"limit": 0}, {"timeout": 0}):
         with pytest.raises(ArgumentError):
             Shadows(backend, **options)

@@ -12,13 +12,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypedDict, cast
 
 from odmantic import Model
+from pymongo import ReadPreference
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import Primary
 from pymongo.write_concern import WriteConcern
 
 from mongotic import Select, Update
@@ -34,6 +36,19 @@ from .id_ranges import IdRange, Position, next_range
 from .pace import Pace
 
 BATCH_DOCUMENTS = 1000
+
+
+class _Transaction(TypedDict):
+    read_concern: ReadConcern
+    write_concern: WriteConcern
+    read_preference: Primary
+
+
+_TRANSACTION: _Transaction = {
+    "read_concern": ReadConcern("snapshot"),
+    "write_concern": WriteConcern("majority"),
+    "read_preference": ReadPreference.PRIMARY,
+}
 
 
 @dataclass(frozen=True)
@@ -162,7 +177,7 @@ class Backfill:
 
         with database.client.start_session() as session:
             try:
-                session.with_transaction(tried, read_concern=ReadConcern("snapshot"))
+                session.with_transaction(tried, **_TRANSACTION)
             except _TakenBackError:
                 return found
         raise AssertionError  # pragma: no cover  # the transaction ends with the error
@@ -267,14 +282,19 @@ class Backfill:
         if session is None:
             return take(None)
         # Tried again by the driver while others are in its way, or the primary changes.
-        return session.with_transaction(
-            take, read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
-        )
+        return session.with_transaction(take, **_TRANSACTION)
 
     def _places(self, database: Database[Document]) -> tuple[Collection[Document], Checkpoints]:
         mapping = self._change.mapping
         name = database_name(mapping, database.name, lambda: None)
-        collection = database.client.get_database(name, codec_options=database.codec_options)[mapping.collection]
+        # Whatever the client prefers: a secondary does not have the latest documents, and each write must be counted.
+        own = database.client.get_database(
+            name,
+            codec_options=database.codec_options,
+            read_preference=ReadPreference.PRIMARY,
+            write_concern=WriteConcern("majority"),
+        )
+        collection = own[mapping.collection]
         mark = fingerprint(self._change, collection)
         return collection, Checkpoints(collection_of(collection), self.name, self.description, mark)
 
