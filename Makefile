@@ -58,8 +58,8 @@ smoke: dist  ## both wheels at work in clean environments outside this checkout
 matrix: $(VENV)/.has-dev  ## tests on every Python found, and with oldest and newest dependencies
 	$(VENV)/bin/nox
 
-bench: $(VENV)/.has-demo  ## measurements; never part of the tests
-	$(PYTHON) benchmarks
+bench: $(VENV)/.has-bench  ## measurements, written into docs/performance.md; never part of the tests
+	$(PYTHON) benchmarks --write-docs docs
 
 docs-states: $(VENV)/.has-test  ## write docs/states.md anew from the table of states
 	$(PYTHON) docs/state_diagram.py
@@ -75,6 +75,7 @@ clean:  ## remove the environments and everything that was built
 
 # One stamp per dependency group; a changed pyproject.toml installs again. The tests cover the optional parts too.
 extras-demo := embedded
+extras-bench := embedded
 extras-test := embedded,migrate,fastapi
 extras-dev := $(extras-test)
 
