@@ -12,10 +12,10 @@ PYTHON := $(VENV)/bin/python
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench docs-states format clean
+.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench bench-scaling bench-service bench-peers docs-states format clean
 
 help:  ## show this list
-	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.has-demo  ## a guided tour on a real MongoDB with real flight data
 	$(PYTHON) docs/examples/flights
@@ -60,6 +60,12 @@ matrix: $(VENV)/.has-dev  ## tests on every Python found, and with oldest and ne
 
 bench: $(VENV)/.has-bench  ## measurements, written into docs/performance.md; never part of the tests
 	$(PYTHON) benchmarks --write-docs docs
+
+bench-scaling: $(VENV)/.has-bench  ## how time and memory grow up to a million documents, into the same page
+	$(PYTHON) benchmarks --scaling --write-docs docs
+
+bench-service: $(VENV)/.has-bench  ## a service of 200 tasks, into the same page
+	$(PYTHON) benchmarks --service --write-docs docs
 
 docs-states: $(VENV)/.has-test  ## write docs/states.md anew from the table of states
 	$(PYTHON) docs/state_diagram.py

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import page
+import scaling
+import service
 import table
 from documents import WrongResult
 from fresh import ProcessFailed
@@ -26,7 +28,10 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="mongotic against raw PyMongo and ODMantic")
     parser.add_argument("--uri", help="use this server, in a database of its own, instead of starting one")
-    parser.add_argument("--workload", metavar="W1,F2", help="measure these only")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--workload", metavar="W1,F2", help="measure these only")
+    which.add_argument("--scaling", action="store_true", help="measure how time and memory grow with the documents")
+    which.add_argument("--service", action="store_true", help="measure 200 tasks that handle requests in an event loop")
     parser.add_argument("--rounds", type=positive, default=JUDGED_ROUNDS, help="default %(default)s")
     parser.add_argument("--documents", type=positive, metavar="N", help="at most N per workload: a quick, unjudged run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every round there too")
@@ -41,9 +46,13 @@ def progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def measured(bench: Bench, codes: str | None) -> tuple[Report, list[Row]]:
-    """Return the report of a run over the workloads with these codes, and what its chart shows."""
-    selected = [(workload, workload.measure(bench)) for workload in chosen([*workloads(), *FURTHER], codes)]
+def measured(bench: Bench, given: argparse.Namespace) -> tuple[Report, list[Row]]:
+    """Return the report of the run that was asked for, and what its chart shows."""
+    if given.scaling:
+        return scaling.measure(bench), []
+    if given.service:
+        return service.measure(bench), []
+    selected = [(workload, workload.measure(bench)) for workload in chosen([*workloads(), *FURTHER], given.workload)]
     main_table = [each for each in selected if each[0] not in FURTHER]
     second_table = [each for each in selected if each[0] in FURTHER]
     rows = [row for _, found in main_table for row in found]
@@ -61,7 +70,7 @@ def main() -> int:
     try:
         with server(given.uri) as uri, connected(uri) as clients:
             bench = Bench(clients, given.rounds, given.documents, progress)
-            report, rows = measured(bench, given.workload)
+            report, rows = measured(bench, given)
         report.show()
         if given.json is not None:
             page.save({report.name: {"versions": report.about, "rows": report.data}}, given.json)

@@ -37,7 +37,7 @@ JUDGED_ROUNDS = 5
 """Fewer rounds are shown without a verdict."""
 
 _WARM_UP_DOCUMENTS = 50
-_FILLED_AT_ONCE = 20_000
+_FILLED_AT_ONCE = 1_000  # what is freed afterwards would hide from a measurement of memory
 
 
 class Clients:

@@ -29,9 +29,8 @@ def docs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _rows(docs: Path, section: str) -> list[dict[str, Any]]:  # figures as JSON
-    rows: list[dict[str, Any]] = json.loads((docs / "performance.json").read_text())[section]["rows"]
-    return rows
+def _rows(docs: Path, section: str) -> Any:  # as JSON has them
+    return json.loads((docs / "performance.json").read_text())[section]["rows"]
 
 
 def test_a_short_run_shows_every_workload_without_a_verdict(server_uri: str, docs: Path) -> None:
@@ -51,6 +50,34 @@ def test_a_short_run_shows_every_workload_without_a_verdict(server_uri: str, doc
     assert {
         f"{row['workload']} {row['title']}, {row['documents']}, {row['against']}" for row in rows if row["unit"] == "×"
     } <= drawn
+
+
+def test_a_short_run_shows_how_everything_grows(server_uri: str, docs: Path) -> None:
+    run = _run(
+        "benchmarks", "--scaling", "--uri", server_uri, "--documents", "40", "--rounds", "1", "--write-docs", str(docs)
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == _section(docs, "scaling").split()
+    rows = _rows(docs, "scaling")
+    assert rows["sizes"] == [2, 4, 40]
+    assert [len(runs) for runs in rows["used"].values()] == [3] * 6
+    assert all(used["seconds"] > 0 for runs in rows["used"].values() for size in runs for used in size)
+
+
+def test_a_short_run_shows_a_service(server_uri: str, docs: Path) -> None:
+    run = _run(
+        "benchmarks", "--service", "--uri", server_uri, "--documents", "250", "--rounds", "2", "--write-docs", str(docs)
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == _section(docs, "service").split()
+    rows = _rows(docs, "service")
+    assert {driver: list(found) for driver, found in rows.items()} == {
+        "PyMongo Async": ["raw", "mongotic"],
+        "Motor": ["raw", "ODMantic", "mongotic"],
+    }
+    for runs in (runs for found in rows.values() for runs in found.values()):
+        assert len(runs) == 2
+        assert all(0 < run["p50"] <= run["p95"] <= run["p99"] for run in runs)
 
 
 def _section(docs: Path, name: str) -> str:
