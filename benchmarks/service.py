@@ -249,11 +249,12 @@ def measure(bench: Bench) -> Report:
             _check_stored(ground, added, f"{name} on {driver}")
             if position >= 0:
                 runs[driver][name].append(found)
+    mix = ", ".join(f"{share} of 100 {what}" for what, share in SHARES.items())
     notes = [
-        f"{len(asked):,} requests over {documents:,} orders in {TASKS} tasks at a time, "
-        + ", ".join(f"{share} of 100 {what}" for what, share in SHARES.items())
-        + f"; a query gives a page of {PAGE}, an update loads, changes one field and stores. mongotic opens and closes "
-        f"a session for each request. Medians (smallest to largest) of {bench.rounds} interleaved rounds; w=1. The ratio is that of the time for all requests to the raw driver's in the same round."
+        f"{len(asked):,} requests over {documents:,} orders in {TASKS} tasks at a time: {mix}. A query gives a page of "
+        f"{PAGE}; an update loads, changes one field and stores. mongotic opens and closes a session for each request.",
+        f"Medians (smallest to largest) of {bench.rounds} interleaved rounds; write concern w=1. The ratio is that of "
+        "the time for all requests to the raw driver's in the same round.",
     ]
     if bench.most_documents is not None:
         notes.append(f"Shortened: at most {bench.most_documents:,} requests.")
