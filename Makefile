@@ -12,7 +12,8 @@ PYTHON := $(VENV)/bin/python
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench docs-states format clean release-check service
+.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench bench-scaling bench-service bench-peers \
+	docs-states format clean release-check service
 
 help:  ## show this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,8 +63,14 @@ release-check: smoke  ## what a release needs besides: the same build twice, com
 matrix: $(VENV)/.has-dev  ## tests on every Python found, and with oldest and newest dependencies
 	$(VENV)/bin/nox
 
-bench: $(VENV)/.has-demo  ## measurements; never part of the tests
-	$(PYTHON) benchmarks
+bench: $(VENV)/.has-bench  ## measurements, written into docs/performance.md; never part of the tests
+	$(PYTHON) benchmarks --write-docs docs
+
+bench-scaling: $(VENV)/.has-bench  ## how time and memory grow up to a million documents, into the same page
+	$(PYTHON) benchmarks --scaling --write-docs docs
+
+bench-service: $(VENV)/.has-bench  ## a service of 200 tasks, into the same page
+	$(PYTHON) benchmarks --service --write-docs docs
 
 docs-states: $(VENV)/.has-test  ## write docs/states.md anew from the table of states
 	$(PYTHON) docs/state_diagram.py
@@ -79,6 +86,7 @@ clean:  ## remove the environments and everything that was built
 
 # One stamp per dependency group; a changed pyproject.toml installs again. The tests cover the optional parts too.
 extras-demo := embedded
+extras-bench := embedded
 extras-test := embedded,migrate,fastapi
 extras-dev := $(extras-test)
 
