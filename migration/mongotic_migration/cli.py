@@ -1,0 +1,16 @@
+"""`mongotic-migrate`: the commands, each from the module that has it."""
+
+from __future__ import annotations
+
+import typer
+
+from . import rewrite_command
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Move a code base and its documents to mongotic.",
+)
+
+app.add_typer(rewrite_command.app, name="rewrite")
