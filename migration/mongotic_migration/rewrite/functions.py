@@ -105,7 +105,7 @@ class SessionFunctions:
             return None
         name = parameter.name.value
         wanted = name.replace("engine", "session") if "engine" in name else "session"
-        session = free_name(source, function, (wanted, "session", "db_session"), set())
+        session = free_name(source, function, (wanted, "session", "db_session"))
         return Candidate(source, function, parameter, bool(thing.is_async), getter, alias, session)
 
     def _is_plain(self, source: Source, function: cst.FunctionDef) -> bool:

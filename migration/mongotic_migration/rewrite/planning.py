@@ -230,7 +230,7 @@ class Planner:
         owned = [site for block in self.blocks if block.function is function for site in self._owned[block]]
         if self._hazards.reason(statements, [*sites, *owned], is_transaction=False, is_shared=False):
             return None
-        region = Region(free_name(self._source, function, SESSION_NAMES, set()), engines.pop(), kinds.pop())
+        region = Region(self._session_name(function), engines.pop(), kinds.pop())
         if len(statements) == 1:
             self.plan.wrapped[id(statements[0])] = region
         else:
@@ -262,13 +262,20 @@ class Planner:
                 for site in found:
                     self._refuse(site, reason)
                 continue
-            name = free_name(self._source, function, SESSION_NAMES, set())
+            name = self._session_name(function)
             if carrier is not found[0].carrier or id(carrier) in self.plan.wrapped:
                 continue
             region = Region(name, self._engine(found[0]), found[0].is_async)
             self.plan.wrapped[id(carrier)] = region
             for site in found:
                 self._put(site, region)
+
+    def _session_name(self, function: Function) -> str:
+        """Return a name for a session; those of ODMantic's sessions that are rewritten are free again."""
+        blocks = [block for block in self.blocks if block.function is function]
+        kept = {block.name for block in blocks if block in self._left_blocks}
+        freed = {block.name for block in blocks} - kept
+        return free_name(self._source, function, SESSION_NAMES, frozenset(freed))
 
     def _engine(self, site: Site) -> str:
         node = self.plan.helpers[site].argument.value if site in self.plan.helpers else site.receiver
@@ -290,9 +297,7 @@ class Planner:
         for block in blocks:
             opens = region is None
             engine = self._source.module.code_for_node(block.receiver)
-            inner = region or Region(
-                free_name(self._source, block.function, SESSION_NAMES, set()), engine, block.is_async
-            )
+            inner = region or Region(self._session_name(block.function), engine, block.is_async)
             own = Region(inner.session, inner.engine, block.is_async, block.opened == "transaction")
             for site in self._owned[block]:
                 self._put(site, own)

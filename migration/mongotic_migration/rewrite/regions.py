@@ -75,10 +75,10 @@ def all_names(node: cst.CSTNode) -> Iterator[str]:
         yield from all_names(child)
 
 
-def free_name(source: Source, function: cst.FunctionDef | None, wanted: Sequence[str], taken: set[str]) -> str:
-    """Return the first name that means nothing yet in a function."""
-    used = set(all_names(function if function is not None else source.module)) | taken
-    if function is not None:  # a global of that name is hidden, which is fine unless it is used
-        used.discard("")
+def free_name(
+    source: Source, function: cst.FunctionDef | None, wanted: Sequence[str], freed: frozenset[str] = frozenset()
+) -> str:
+    """Return the first name that means nothing yet in a function; those *freed* mean nothing any more."""
+    used = set(all_names(function if function is not None else source.module)) - freed
     candidates = [*wanted, *(f"{wanted[0]}_{number}" for number in range(2, 1000))]
     return next(name for name in candidates if name not in used)
