@@ -59,6 +59,7 @@ class Dependencies:
             if getter.source is source and not origins(source, name, source.module):
                 cls = facade.session_class(is_async=is_async)
                 changes.after.setdefault(id(getter.node), []).append(self._getter(getter, name, cls, imports, is_async))
+                report.change(source.line(getter.node), "session-dependency", f"def {name}")
         for (_, alias), (where, new, name) in self._aliases.items():
             if where is source and not origins(source, new, source.module):
                 self._add_alias(source, alias, new, name, changes, facade)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import libcst as cst
 from libcst.codemod import CodemodContext
@@ -63,6 +63,42 @@ class _Dropping(cst.CSTTransformer):
     def __init__(self, names: set[str]) -> None:
         super().__init__()
         self._names = names
+        self._emptied: list[cst.SimpleStatementLine] = []
+
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> cst.SimpleStatementLine:
+        if updated_node.body:
+            return updated_node
+        self._emptied.append(updated_node.with_changes(body=[cst.Pass()]))
+        return self._emptied[-1]
+
+    def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
+        return updated_node.with_changes(body=self._filled(updated_node.body))
+
+    def leave_IndentedBlock(
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
+        kept = self._filled(updated_node.body)
+        return updated_node.with_changes(body=kept) if kept else updated_node
+
+    def _filled(self, body: Sequence[cst.BaseStatement]) -> list[cst.BaseStatement]:
+        """Return statements without the emptied lines, whose comments and space go to the next ones."""
+        kept: list[cst.BaseStatement] = []
+        above: list[cst.EmptyLine] = []
+        for each in body:
+            if isinstance(each, cst.SimpleStatementLine) and any(each is emptied for emptied in self._emptied):
+                above += each.leading_lines
+                if each.trailing_whitespace.comment is not None:
+                    above.append(cst.EmptyLine(comment=each.trailing_whitespace.comment))
+                continue
+            if above and isinstance(each, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
+                # one blank line is enough between what is left
+                lines = above if any(line.comment for line in above) or not each.leading_lines else []
+                each = each.with_changes(leading_lines=[*lines, *each.leading_lines])
+            above = []
+            kept.append(each)
+        return kept
 
     def leave_ImportFrom(
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom

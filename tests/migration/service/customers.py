@@ -17,13 +17,12 @@ router = APIRouter(prefix="/customers")
 
 
 def shown(customer: Customer) -> dict[str, object]:
-    address = customer.address.model_dump() if customer.address else None
     return {
         "id": str(customer.id),
         "email": customer.email,
         "name": customer.name,
         "balance": customer.balance,
-        "address": address,
+        "address": customer.address.model_dump(),
         "tags": customer.tags,
     }
 
@@ -77,7 +76,7 @@ async def change_customer(key: str, body: CustomerChange, engine: EngineDep) -> 
         customer.name = body.name
     if body.city is not None and body.street is not None:
         customer.address = Address(street=body.street, city=body.city)
-    elif body.city is not None and customer.address is not None:
+    elif body.city is not None:
         customer.address.city = body.city  # only the city
     await engine.save(customer)
     return shown(customer)

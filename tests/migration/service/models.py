@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 
 class Address(EmbeddedModel):
-    street: str
-    city: str
+    street: str = ""
+    city: str = ""
 
 
 class Customer(Model):
@@ -19,7 +19,7 @@ class Customer(Model):
     email: str = Field(unique=True)
     name: str
     balance: int = 0
-    address: Address | None = None
+    address: Address = Address()
     tags: list[str] = []
 
 
