@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import backfill_command, check_command, indexes_command
+from . import backfill_command, check_command, indexes_command, rewrite_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,3 +16,4 @@ app = typer.Typer(
 app.command("check")(check_command.check)
 app.add_typer(indexes_command.app, name="indexes")
 app.add_typer(backfill_command.app, name="backfill")
+app.add_typer(rewrite_command.app, name="rewrite")
