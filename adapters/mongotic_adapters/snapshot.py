@@ -78,9 +78,8 @@ def take(mapping: Mapping, instance: Model, codec: Codec) -> bytes:
     Raises:
         ArgumentError: a value cannot be stored; nothing was sent.
     """
-    return encode_document(
-        encode_instance(mapping, instance), codec, f"{mapping.name} {shown(mapping.key_of(instance))}"
-    )
+    document = encode_instance(mapping, instance)
+    return _encoded(document, codec, lambda: f"{mapping.name} {shown(mapping.key_of(instance))}")
 
 
 def encode_document(document: Document, codec: Codec, name: str) -> bytes:
@@ -94,14 +93,18 @@ def encode_document(document: Document, codec: Codec, name: str) -> bytes:
     Raises:
         ArgumentError: a value cannot be stored, or the document is larger than 16 MiB.
     """
+    return _encoded(document, codec, lambda: name)
+
+
+def _encoded(document: Document, codec: Codec, name: Callable[[], str]) -> bytes:
     try:
-        encoded = bson.encode(document, codec_options=codec)
+        encoded = bson.encode(document, False, codec)
     except Exception as error:  # the driver asks a value for its repr to refuse it, which may raise anything
-        raise ArgumentError(f"{name} cannot be stored: {error}. Nothing was sent.") from error
+        raise ArgumentError(f"{name()} cannot be stored: {error}. Nothing was sent.") from error
     if len(encoded) > MAX_DOCUMENT_BYTES:
         raise ArgumentError(
-            f"{name} cannot be stored: it has {len(encoded):,} bytes and MongoDB takes at most {MAX_DOCUMENT_BYTES:,}. "
-            "Nothing was sent. Move the largest part to a collection of its own, or to GridFS."
+            f"{name()} cannot be stored: it has {len(encoded):,} bytes and MongoDB takes at most "
+            f"{MAX_DOCUMENT_BYTES:,}. Nothing was sent. Move the largest part to a collection of its own, or to GridFS."
         )
     return encoded
 
