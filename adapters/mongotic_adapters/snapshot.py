@@ -18,7 +18,7 @@ import bson
 from bson.codec_options import CodecOptions
 from odmantic import Model
 
-from .encoding import Document, encode_instance, is_document
+from .encoding import Document, encode_instance, encoder, is_document
 from .errors import ArgumentError
 from .mapping import Mapping
 from .shown import shown
@@ -79,7 +79,25 @@ def take(mapping: Mapping, instance: Model, codec: Codec) -> bytes:
         ArgumentError: a value cannot be stored; nothing was sent.
     """
     document = encode_instance(mapping, instance)
-    return _encoded(document, codec, lambda: f"{mapping.name} {shown(mapping.key_of(instance))}")
+    return _encoded(document, codec, lambda: _name(mapping, instance))
+
+
+def _name(mapping: Mapping, instance: Model) -> str:
+    return f"{mapping.name} {shown(mapping.key_of(instance))}"
+
+
+def taker(mapping: Mapping, codec: Codec) -> Callable[[Model], bytes]:
+    """Return a function that takes snapshots of instances of one class; see `take`."""
+    encode, as_bson = encoder(mapping), bson.encode
+
+    def taken(instance: Model) -> bytes:
+        try:
+            encoded = as_bson(encode(instance), False, codec)
+        except Exception:  # noqa: BLE001  # whatever it was: `take` says of which instance
+            return take(mapping, instance, codec)
+        return encoded if len(encoded) <= MAX_DOCUMENT_BYTES else take(mapping, instance, codec)
+
+    return taken
 
 
 def encode_document(document: Document, codec: Codec, name: str) -> bytes:
