@@ -34,7 +34,7 @@ from pydantic import BaseModel, RootModel, TypeAdapter
 
 from . import odmantic_internals as odm
 from . import reading_back
-from .compiled_encoder import Encode, FieldEncoder, compiled
+from .compiled_encoder import Embedded, Encode, FieldEncoder, compiled
 from .errors import ArgumentError
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .shown import shown
@@ -209,8 +209,7 @@ def encoder(mapping: Mapping) -> Callable[[odm.BaseODMModel], Document]:
     """
     if mapping.own_serializers:
         return partial(_encode_dumped, mapping)
-    fields = [_field_encoder(field) for field in mapping.fields.values()]
-    written_out = compiled(mapping.name, fields, encode_value, _AS_IS, key_first=bool(mapping.primary))
+    written_out = compiled(mapping.name, _field_encoders(mapping), encode_value, _AS_IS)
 
     def encode(instance: odm.BaseODMModel) -> Document:
         if mapping.references and _unloaded(mapping, instance):
@@ -223,12 +222,25 @@ def encoder(mapping: Mapping) -> Callable[[odm.BaseODMModel], Document]:
     return encode if mapping.references or mapping.keeps_extra else written_out
 
 
-def _field_encoder(field: FieldMap) -> FieldEncoder:
-    encode = _encoder(field)
+def _field_encoders(mapping: Mapping) -> list[FieldEncoder]:
+    """Return how each field of a class is encoded, in the order of the document."""
+    # The key goes first, as in every document MongoDB shows.
+    fields = sorted(mapping.fields.values(), key=lambda field: field.name != mapping.primary)
+    return [FieldEncoder(field, _encoder(field), _usual_type(field), _embedded(field)) for field in fields]
+
+
+def _usual_type(field: FieldMap) -> type | None:
+    known = field.owner.model_fields.get(field.name)
+    declared = None if known is None else known.annotation
+    return declared if isinstance(declared, type) and declared in _AS_IS else None
+
+
+def _embedded(field: FieldMap) -> Embedded | None:
     if field.target is None or field.shape is Shape.REFERENCE:
-        return FieldEncoder(field, encode)
+        return None
     target = field.target
-    return FieldEncoder(field, encode, target.model, cast("Encode", encoder(target)))
+    as_they_are = not target.own_serializers and not target.keeps_extra
+    return Embedded(target.model, cast("Encode", encoder(target)), _field_encoders(target) if as_they_are else None)
 
 
 def _encode_fields(mapping: Mapping, instance: odm.BaseODMModel) -> Document:

@@ -114,6 +114,11 @@ def encode_document(document: Document, codec: Codec, name: str) -> bytes:
     return _encoded(document, codec, lambda: name)
 
 
+def encode_keyed(mapping: Mapping, document: Document, codec: Codec) -> bytes:
+    """Return a whole document of a model as BSON; see `encode_document`."""
+    return _encoded(document, codec, lambda: f"{mapping.name} {document['_id']!r}")
+
+
 def _encoded(document: Document, codec: Codec, name: Callable[[], str]) -> bytes:
     try:
         encoded = bson.encode(document, False, codec)
