@@ -138,8 +138,7 @@ class SessionBase:
         with self._operation("add_all"):
             if not isinstance(cast("object", instances), Iterable):
                 raise ArgumentTypeError(f"add_all() takes a list of instances, got {shown(instances)}")
-            for instance in instances:
-                self._books.add(instance)
+            self._books.add_all(instances)
 
     def is_modified(self, instance: Model) -> bool:
         """Tell whether an instance has values the database is not believed to hold: whether it is in `dirty`, in
