@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping as AnyMapping
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import cast
 
@@ -93,6 +94,21 @@ def parse(model: type[Model], document: Document) -> Model:
     for name, what in kept.items():
         put(instance, name, what)
     return instance
+
+
+def hydrate_all(mapping: Mapping, documents: Sequence[Document]) -> list[Model] | None:
+    """Return new instances of documents of a class that refers to nothing, as `hydrate` would make them one by one.
+
+    Returns:
+        None where it takes `hydrate` to make them, or to say what is wrong with one.
+    """
+    validator = _validator(mapping)
+    if validator is None:
+        return None
+    try:
+        return list(map(validator, documents))
+    except (ValidationError, TypeError):
+        return None
 
 
 def _hydrated(mapping: Mapping, document: Document, references: AnyMapping[str, object]) -> Model:

@@ -77,6 +77,10 @@ class IdentityMap:
         self._kept.pop(state.oid, None)
         self._held[state.oid] = instance
 
+    def lacks(self, keys: set[IdentityKey]) -> bool:
+        """Tell whether nothing is under any of some keys."""
+        return self._states.keys().isdisjoint(keys)
+
     def hold(self, state: InstanceState, instance: Model) -> None:
         """Hold an instance of the map strongly again, as the one last asked for."""
         self._kept.pop(state.oid, None)

@@ -9,6 +9,7 @@ update.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from odmantic import Model
@@ -64,10 +65,7 @@ class InstanceState(weakref.ref[Model]):
     snapshot: bytes | None
     state: State
 
-    def __new__(cls, instance: Model) -> InstanceState:
-        return super().__new__(cls, instance, _forget)
-
-    def __init__(self, instance: Model) -> None:
+    def __init__(self, instance: Model, _callback: Callable[[InstanceState], None] | None = None, /) -> None:
         # weakref.ref has no __init__ of its own to call.
         self.oid = id(instance)
         self.state = State.TRANSIENT
@@ -147,5 +145,14 @@ def remember(instance: Model) -> InstanceState:
     """Return what is remembered of *instance*, beginning now if nothing was."""
     state = state_of(instance)
     if state is None:
-        state = _states[id(instance)] = InstanceState(instance)
+        state = _states[id(instance)] = InstanceState(instance, _forget)
+    return state
+
+
+def first_met(instance: Model) -> InstanceState | None:
+    """Begin to remember *instance*, and return what is remembered; None if something was, or may have been."""
+    oid = id(instance)
+    if oid in _states:
+        return None
+    state = _states[oid] = InstanceState(instance, _forget)
     return state

@@ -92,6 +92,7 @@ __all__ = [
     "parse_document",
     "primary_field",
     "proxy_path",
+    "put_assigned",
     "refused",
     "resolved_annotations",
     "serialized_fields",
@@ -406,7 +407,12 @@ def assigned_fields(instance: Model) -> set[str] | None:
 def mark_assigned(instance: BaseODMModel, names: set[str]) -> None:
     """Make ODMantic believe that exactly *names* are unsaved."""
     # A slot of ODMantic's; its own __setattr__ would run the validators.
-    object.__setattr__(instance, "__fields_modified__", names)
+    put_assigned(instance, names)
+
+
+# ODMantic tells type checkers that it is a class variable.
+put_assigned = cast("Callable[[BaseODMModel, set[str]], None]", vars(BaseODMModel)["__fields_modified__"].__set__)
+"""What `mark_assigned` does, without the call in between."""
 
 
 def marked(instance: BaseODMModel) -> BaseODMModel:
