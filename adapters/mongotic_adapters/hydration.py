@@ -106,7 +106,7 @@ def hydrate_all(mapping: Mapping, documents: Sequence[Document]) -> list[Model] 
     if validator is None:
         return None
     try:
-        return list(map(validator, documents))
+        return validator.several(documents)
     except (ValidationError, TypeError):
         return None
 
@@ -116,7 +116,7 @@ def _hydrated(mapping: Mapping, document: Document, references: AnyMapping[str, 
     if validator is not None and len(references) == len(mapping.references):
         targets = {field.key: references[field.name] for field in mapping.references}
         try:
-            return validator({**document, **targets} if targets else document)
+            return validator.one({**document, **targets} if targets else document)
         except (ValidationError, TypeError):
             pass  # the longer way below finds out what ODMantic says to it
     try:

@@ -9,7 +9,7 @@ update.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from odmantic import Model
@@ -149,10 +149,11 @@ def remember(instance: Model) -> InstanceState:
     return state
 
 
-def first_met(instance: Model) -> InstanceState | None:
-    """Begin to remember *instance*, and return what is remembered; None if something was, or may have been."""
-    oid = id(instance)
-    if oid in _states:
-        return None
-    state = _states[oid] = InstanceState(instance, _forget)
-    return state
+def remember_all(instances: Sequence[Model]) -> list[InstanceState]:
+    """Return what is remembered of instances that were just made, and are different ones."""
+    ids = list(map(id, instances))
+    if not _states.keys().isdisjoint(ids):
+        return list(map(remember, instances))
+    states = [InstanceState(instance, _forget) for instance in instances]
+    _states.update(zip(ids, states, strict=True))
+    return states

@@ -16,7 +16,7 @@ from .errors import ArgumentError, InvalidRequestError, UnmappedInstanceError
 from .holdings import Holdings
 from .hydration import hydrate, hydrate_all
 from .identity_map import PLAIN_KEYS, IdentityKey, identity_key, identity_of
-from .instance_state import InstanceState, describe, remember, state_of
+from .instance_state import InstanceState, describe, remember, remember_all, state_of
 from .mapping import Mapping, class_mapping
 from .records import Record
 from .references import reconciled, refer_to, references_of
@@ -138,20 +138,22 @@ class Loading(Holdings):
             (model, key) if type(key := document["_id"]) in PLAIN_KEYS else identity_key(mapping, key)
             for document, _ in records
         ]
-        different = set(keys)
-        if len(different) < len(keys) or not self._identities.lacks(different):
+        if not self._identities.lacks(keys):
             return None
         instances = hydrate_all(mapping, [document for document, _ in records])
         if instances is None:
             return None
-        owner, put = self._self_ref, self._identities.put
-        for instance, key, (_, as_read) in zip(instances, keys, records, strict=True):
-            state = remember(instance)
+        states, owner = remember_all(instances), self._self_ref
+        placed = dict(zip(keys, states, strict=True))
+        if len(placed) < len(keys):  # a document came twice
+            return None
+        for state, key, (_, as_read) in zip(states, keys, records, strict=True):
             state.state = _LOADED
             state.owner_ref = owner
+            state.key = key
             state.as_read = as_read
             state.in_passing = in_passing
-            put(key, state, instance)
+        self._identities.put_all(placed, instances)
         return instances
 
     def expect_reloadable(self, instance: object) -> Model:

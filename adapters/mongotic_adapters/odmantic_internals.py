@@ -7,7 +7,7 @@ on stands in this file and in `PRIVATE_NAMES`; a test fails when one of them goe
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, get_args
 from weakref import WeakValueDictionary
@@ -80,6 +80,7 @@ __all__ = [
     "key_missing",
     "keys_of",
     "makes_values_up",
+    "mark_all",
     "mark_assigned",
     "marked",
     "missing_value",
@@ -422,6 +423,12 @@ def marked(instance: BaseODMModel) -> BaseODMModel:
     """
     mark_assigned(instance, _SHARED)
     return instance
+
+
+def mark_all(instances: Iterable[BaseODMModel]) -> None:
+    """Give several embedded instances that slot."""
+    for instance in instances:
+        put_assigned(instance, _SHARED)
 
 
 _SHARED: set[str] = set()

@@ -25,7 +25,7 @@ from ..load_plan import USUAL_PLAN, LoadPlan, Way
 from ..mapping import FieldMap, Mapping
 from ..odmantic_internals import target_missing
 from ..port import Port
-from ..records import Record
+from ..records import Record, Records
 from ..records import chunks as decoded
 from ..unloaded import NO_REFERENCES, References, Target, Unloaded, unloaded
 
@@ -123,7 +123,8 @@ async def materialise(
     """
     references: Iterator[References] = repeat(NO_REFERENCES)
     if mapping.references:
-        records = list(records)  # each is looked at twice
+        if isinstance(records, Records):
+            records = list(records)  # each is looked at twice, and decoded once
         found = await load_references(port, books, mapping, records, plan, in_passing=in_passing)
         records = [record for record, targets in zip(records, found, strict=True) if targets is not None]
         references = (targets for targets in found if targets is not None)
