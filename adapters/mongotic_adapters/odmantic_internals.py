@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, get_args
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import odmantic.model
 import odmantic.typing
@@ -445,8 +445,22 @@ def client(engine: SyncEngine | AIOEngine) -> object:
 
 
 def collection(engine: SyncEngine | AIOEngine, model: type[Model]) -> Collection:
-    """Return the collection *engine* keeps the documents of *model* in; a subclass may have its own answer."""
-    return cast("Collection", cast("Any", engine).get_collection(model))
+    """Return the collection *engine* keeps the documents of *model* in; a subclass may have its own answer.
+
+    ODMantic's own answer is kept as long as the engine: drivers take long to make a collection, and sessions are short.
+    """
+    own = cast("Any", engine)
+    if "get_collection" in vars(engine) or cast("Any", type(engine)).get_collection not in _ODMANTICS | _ours:
+        return cast("Collection", own.get_collection(model))
+    known = _collections.setdefault(engine, {})
+    found = known.get(model.__collection__)
+    if found is None or found.database is not own.database:
+        found = known[model.__collection__] = cast("Collection", own.get_collection(model))
+    return found
+
+
+_ODMANTICS: set[object] = {cast("Any", SyncEngine).get_collection, cast("Any", AIOEngine).get_collection}
+_collections: WeakKeyDictionary[SyncEngine | AIOEngine, dict[str, Collection]] = WeakKeyDictionary()
 
 
 def keeps_extra(model: type[BaseODMModel]) -> bool:
