@@ -89,7 +89,7 @@ class SessionBase:
         self._books.events = Dispatch(weakref.ref(self), kinds, awaits=awaits)
         self._closed = False
         self._failed = False
-        self._running: str | None = None
+        self.running: str | None = None  # which operation is under way; not for users
         self._owed_rollbacks = 0
         self._transaction: Block | None = None
         self._block: Block | None = None
@@ -396,8 +396,7 @@ class SessionBase:
                 self._owed_rollbacks -= 1
                 await transacting.after_rollback(self._port, self._books)
 
-    @contextmanager
-    def _operation(self, name: str) -> Generator[None]:
+    def _operation(self, name: str) -> _Operation:
         """Refuse what is asked of a closed session, or while another operation of the same session is under way."""
         if self._closed:
             raise ResourceClosedError(f"{name}(): the session is closed; open a new one")
@@ -410,16 +409,36 @@ class SessionBase:
             raise InvalidRequestError(
                 f"{name}(): the transaction of this begin() block has ended; leave the block first"
             )
-        outer = self._running
+        outer = self.running
         if outer is not None and not self._books.events.allows(name):
             raise InvalidRequestError(
                 f"{name}(): {outer}() of this session is still under way; use one session per task or thread"
             )
-        self._running = name
-        try:
-            yield
-        finally:
-            self._running = outer
+        return _Operation(self, name)
+
+
+class _Operation:
+    """The block of one operation of a session; no generator, because every item of a stream has one.
+
+    Arguments:
+        session: whose operation it is.
+        name: of the operation.
+    """
+
+    __slots__ = ("_name", "_outer", "_session")
+
+    def __init__(self, session: SessionBase, name: str) -> None:
+        self._session = session
+        self._name = name
+        self._outer = session.running
+
+    def __enter__(self) -> None:
+        self._session.running = self._name
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.running = self._outer
 
 
 class Session(SessionBase):

@@ -7,7 +7,7 @@ both; those of the blocking port never suspend.
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -162,11 +162,11 @@ class Port(Protocol):
         """
         ...
 
-    async def fetch(self, read: Read) -> list[Record]:
+    async def fetch(self, read: Read) -> Sequence[Record]:
         """Return the documents *read* asks for."""
         ...
 
-    def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
+    def batches(self, read: Read, size: int) -> AsyncGenerator[Sequence[Record], None]:
         """Yield the documents *read* asks for, at most *size* at a time; the cursor is closed with the generator."""
         ...
 

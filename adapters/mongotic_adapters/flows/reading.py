@@ -26,7 +26,7 @@ from .materialising import load_references, materialise
 async def fetch_all(port: Port, books: Bookkeeping, read: Read) -> list[Model]:
     """Return the instances of every document *read* asks for: one `find`, and one per referenced model."""
     read = await resolved(port, read)
-    records = [] if read.limit == 0 else await materialising.fetch(port, read, USUAL_PLAN)
+    records: Sequence[Record] = [] if read.limit == 0 else await materialising.fetch(port, read, USUAL_PLAN)
     return await materialise(port, books, read.mapping, records)
 
 
