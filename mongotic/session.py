@@ -624,6 +624,8 @@ class Session(SessionBase):
     ) -> Stream[Change]:
         """Walk the changes that anybody makes to a model's documents from now on: a change stream.
 
+        A session does nothing else while the next change is waited for; use one of its own.
+
         Arguments:
             model: the model.
             pipeline: stages that pick and shape the events.
@@ -639,7 +641,7 @@ class Session(SessionBase):
         """
         with self._operation("watch"):
             events = watch_query(self._port, self._books, model, pipeline, full_document, resume_after)
-            return Stream(self.guarded(events))
+        return Stream(self.guarded(events), opened=True)
 
     # -- writes --------------------------------------------------------------------------------------------------
 

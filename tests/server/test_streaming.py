@@ -168,6 +168,21 @@ async def test_changes_of_others_are_seen(backend: Backend, raw: Database[Docume
     assert seen[0][2] == "Ann"
 
 
+async def test_what_happens_before_the_first_step_is_seen(backend: Backend, raw: Database[Document]) -> None:
+    raw["user"].insert_one({"_id": 0, "name": "before"})
+    async with backend.maker()() as session:
+        async with asyncio.timeout(20), session.watch(User) as changes:
+            raw["user"].insert_one({"_id": 1, "name": "Ann"})
+            first = await anext(aiter(changes))
+        assert (first.operation, first.key) == ("insert", 1)
+        assert isinstance(first.instance, User)
+        after = session.watch(User, resume_after=cast("Any", first.resume_token))
+        raw["user"].delete_one({"_id": 1})
+        async with asyncio.timeout(20):
+            assert (await anext(aiter(after))).operation == "delete"
+        await after.close()
+
+
 # -- plans, and what goes along -----------------------------------------------------------------------------------
 
 
