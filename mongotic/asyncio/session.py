@@ -37,7 +37,7 @@ from ..loading_options import LoadOption, load_plan
 from ..query_results import SelectResult, buffered_rows
 from ..result import Result
 from ..select_statement import Select
-from ..session import SessionBase, operation_name, perform
+from ..session import SessionBase, field_names, operation_name, perform
 from ..settings import SessionOptions, settings
 from ..statements import Delete, Insert, Returning, Update, delete
 from .result import AsyncScalarResult, AsyncSelectResult
@@ -283,7 +283,8 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
         self, instance: Model, names: Sequence[str] | None = None, *, options: Sequence[LoadOption] = ()
     ) -> None:
         """Read the document of an instance again, into the instance; see `Session.refresh`."""
-        await self._do(reading.refresh(self._port, self._books, instance, names, self._refresh_plan(instance, options)))
+        plan, fields = self._refresh_plan(instance, options), field_names("refresh", names)
+        await self._do(reading.refresh(self._port, self._books, instance, fields, plan))
 
     async def close(self) -> None:
         """End the session; see `Session.close`."""

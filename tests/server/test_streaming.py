@@ -252,6 +252,18 @@ def test_wrong_options_are_refused(wrong: Any) -> None:
         select(User).execution_options(**wrong)
 
 
+def test_what_goes_along_is_shown() -> None:
+    along: Any = {"collation": Collation("en", strength=2), "comment": "why", "max_time_ms": 50, "allow_disk_use": True}
+    levels: Any = {"read_concern": ReadConcern("majority"), "read_preference": ReadPreference.SECONDARY}
+    query = select(User).with_hint([("_id", 1)]).execution_options(comment="why", max_time_ms=50)
+    assert str(query) == 'db.user.find().hint({_id: 1}).maxTimeMS(50).comment("why")'
+    assert str(select(User).with_hint("_id_").execution_options(**levels)) == (
+        'db.user.find().hint("_id_").readConcern("majority").readPref("secondary")'
+    )
+    shown = str(select(User.name).distinct().execution_options(**along))
+    assert shown.endswith('strength: 2}, maxTimeMS: 50, allowDiskUse: true, comment: "why"})')
+
+
 def test_a_statement_is_shown_as_the_shell_writes_it() -> None:
     query = select(User).where(col(User.name).like("A%")).where(col(User.age) > 3).order_by(desc(User.age)).limit(5)
     assert str(query) == ('db.user.find({name: {$regex: "^A", $options: "s"}, age: {$gt: 3}}).sort({age: -1}).limit(5)')
