@@ -16,7 +16,7 @@ from odmantic import Model
 from odmantic.session import SyncSession, SyncTransaction
 from typing_extensions import Self, TypeVarTuple, Unpack
 
-from mongotic_adapters import copies
+from mongotic_adapters import copies, unsupported
 from mongotic_adapters.blocking import BlockingPort, SyncBind
 from mongotic_adapters.bookkeeping import Bookkeeping
 from mongotic_adapters.events import Dispatch
@@ -182,9 +182,10 @@ class SessionBase:
         Raises:
             InvalidRequestError: the session does not hold it, or it is not stored.
             ArgumentError: a name is no field.
+            ArgumentTypeError: *names* is no list.
         """
         with self._operation("expire"):
-            self._books.expire(instance, names)
+            self._books.expire(instance, field_names("expire", names))
 
     def expire_all(self) -> None:
         """Note that the database may hold something newer for every instance; see `expire`."""
@@ -643,6 +644,8 @@ class Session(SessionBase):
     ) -> Stream[Change]:
         """Walk the changes that anybody makes to a model's documents from now on: a change stream.
 
+        A session does nothing else while the next change is waited for; use one of its own.
+
         Arguments:
             model: the model.
             pipeline: stages that pick and shape the events.
@@ -658,7 +661,7 @@ class Session(SessionBase):
         """
         with self._operation("watch"):
             events = watch_query(self._port, self._books, model, pipeline, full_document, resume_after)
-            return Stream(self.guarded(events))
+        return Stream(self.guarded(events), opened=True)
 
     # -- writes --------------------------------------------------------------------------------------------------
 
@@ -766,11 +769,13 @@ class Session(SessionBase):
 
         Raises:
             ArgumentError: it was never stored, or a name is no field.
+            ArgumentTypeError: *names* is no list.
             InvalidRequestError: another session holds it.
             NotFound: its document is gone.
             OperationalError: the driver or the server failed.
         """
-        self._do(reading.refresh(self._port, self._books, instance, names, self._refresh_plan(instance, options)))
+        plan, fields = self._refresh_plan(instance, options), field_names("refresh", names)
+        self._do(reading.refresh(self._port, self._books, instance, fields, plan))
 
     def close(self) -> None:
         """End the session: unwritten changes are dropped, a transaction is rolled back, its instances are detached.
@@ -860,6 +865,20 @@ class sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users 
         return f"{type(self).__name__}({type(self._bind).__name__})"
 
 
+def field_names(method: str, names: object) -> list[str] | None:
+    """Return the names of fields that *method* was given; None for all.
+
+    Raises:
+        ArgumentTypeError: it is no list of them.
+    """
+    if names is None:
+        return None
+    found = list(cast("Iterable[object]", names)) if isinstance(names, Iterable) else [names]
+    if isinstance(names, (str, bytes)) or not all(isinstance(name, str) for name in found):
+        raise ArgumentTypeError(f'{method}() takes a list of names of fields, ["name"] say, got {shown(names)}')
+    return cast("list[str]", found)
+
+
 async def _next(stream: AsyncGenerator[T, None]) -> T:
     return await anext(stream)
 
@@ -887,6 +906,8 @@ async def perform(session: SessionBase, statement: object) -> Result:
         else:
             flow = executing.update_rows(port, books, statement.command, statement.rows, statement.options)
         return result.updated(await flow)
+    if isinstance(statement, str):
+        raise unsupported.text()
     if isinstance(statement, Delete):
         return result.deleted(await executing.delete(port, books, statement.command, statement.options))
     raise ArgumentTypeError(

@@ -193,8 +193,9 @@ class AwaitingPort(Transacting):
         action = f"watch on {mapping.collection!r}"
         with translated(action):
             opening = cast("Any", self.binding.collection(mapping)).watch(pipeline, **options)
-            stream = await opening if inspect.isawaitable(opening) else opening
+            stream = await opening if inspect.isawaitable(opening) else await opening.__aenter__()  # Motor's is lazy
         try:
+            yield {}
             while True:
                 with translated(action):
                     event = await anext(stream)

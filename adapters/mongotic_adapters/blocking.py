@@ -179,6 +179,7 @@ class BlockingPort(Transacting):
         with translated(action):
             stream = cast("Any", self.binding.collection(mapping)).watch(pipeline, **options)
         try:
+            yield {}
             while True:
                 with translated(action):
                     event = next(stream)

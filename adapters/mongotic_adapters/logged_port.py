@@ -65,7 +65,7 @@ class LoggedPort:
         self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
     ) -> AsyncGenerator[list[Document], None]:
         sent = self._port.aggregate(mapping, pipeline, size, options)
-        shown = lambda: shell.aggregate(mapping.collection, pipeline, self._show)  # noqa: E731
+        shown = lambda: shell.aggregate(mapping.collection, pipeline, self._show, options)  # noqa: E731
         async for documents in self._counted(shown, sent):
             yield cast("list[Document]", documents)
 
@@ -73,7 +73,7 @@ class LoggedPort:
         self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
     ) -> AsyncGenerator[list[bytes], None]:
         sent = self._port.raw(mapping, pipeline, size, options)
-        shown = lambda: shell.aggregate(mapping.collection, pipeline, self._show)  # noqa: E731
+        shown = lambda: shell.aggregate(mapping.collection, pipeline, self._show, options)  # noqa: E731
         async for documents in self._counted(shown, sent):
             yield cast("list[bytes]", documents)
 

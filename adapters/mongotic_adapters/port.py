@@ -198,7 +198,7 @@ class Port(Protocol):
     def watch(
         self, mapping: Mapping, pipeline: list[Document], options: dict[str, object]
     ) -> AsyncGenerator[Document, None]:
-        """Yield the change events of the model's collection; without end."""
+        """Yield an empty document once the stream is open, then the model's change events, without end."""
         ...
 
     async def count(self, read: Read) -> int:

@@ -149,11 +149,14 @@ class Change:
 async def watch(
     port: Port, events: Dispatch, mapping: Mapped, stages: list[Document], options: dict[str, object]
 ) -> AsyncGenerator[Change, None]:
-    """Yield the changes of a model's collection; without end."""
+    """Yield a change called "open" once the stream is open, and then those of a model's collection; without end."""
     codec = port.codec(mapping)
     changes = port.watch(mapping, stages, options)
     try:
         async for event in changes:
+            if not event:
+                yield Change({"operationType": "open", "_id": None}, None)
+                continue
             document = event.get("fullDocument")
             instance: Model | None = None
             if isinstance(document, dict):
