@@ -1,7 +1,7 @@
 """What MkDocs does while it builds the site, beyond its settings; mkdocs.yml names this file.
 
-The diagram of the states is drawn by Mermaid in the reader's browser.  Its script, fetched by `make docs`, is copied into
-the site for the pages that have a diagram, so that nothing is loaded from elsewhere.
+The diagram of the states is drawn by Mermaid in the reader's browser.  Its script, fetched by `make docs`, is copied
+into the site for the pages that have a diagram, so that nothing is loaded from elsewhere.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
-from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
 SCRIPT = "assets/mermaid.min.js"
 
 
-def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, **_: object) -> str:
     """Let the changelog's links, which are written for the top of the repository, lead to the pages of the site."""
     if page.file.src_uri != "changelog.md":
         return markdown
@@ -27,7 +26,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     return changelog.replace("](docs/", "](")
 
 
-def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_content(html: str, *, page: Page, **_: object) -> str:
     """Load the diagrams' script where there is one; the theme, which finds it there, asks nobody else for it."""
     if 'class="mermaid"' not in html:
         return html
