@@ -50,8 +50,9 @@ dist: $(VENV)/.has-dev  ## sdist, wheel, and the wheel the sdist gives
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist/from-sdist dist/*.tar.gz
 	$(VENV)/bin/check-wheel-contents dist/*.whl dist/from-sdist/*.whl
 
-smoke: dist  ## both wheels at work in clean environments outside this checkout
+smoke: dist  ## both wheels at work in clean environments outside this checkout, and the tutorial followed to the letter
 	$(PYTHON) tests/smoke/clean_environment.py dist/*.whl dist/from-sdist/*.whl
+	$(PYTHON) tests/docs/follow_tutorial.py dist/*.whl
 
 matrix: $(VENV)/.has-dev  ## tests on every Python found, and with oldest and newest dependencies
 	$(VENV)/bin/nox
