@@ -225,6 +225,17 @@ async def test_a_statement_that_fails_is_told_and_not_raised(
     assert isinstance(told.error, DocumentParsingError)
 
 
+async def test_a_result_that_cannot_be_taken_down_is_told_and_given(backend: Backend) -> None:
+    shadows = Shadows(backend)
+
+    async def strange() -> complex:
+        return 1j
+
+    given = await shadows.shadow((lambda: 1j) if shadows.is_sync else strange, select(User))
+    assert given == 1j
+    assert [one.outcome for one in await shadows.ended()] == ["failed"]
+
+
 async def test_what_odmantic_raises_is_raised(backend: Backend, raw: Database[Document]) -> None:
     raw["user"].insert_one({"_id": ObjectId(), "name": "a", "age": "old"})
     shadows = Shadows(backend)
