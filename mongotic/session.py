@@ -842,11 +842,12 @@ def field_names(method: str, names: object) -> list[str] | None:
     Raises:
         ArgumentTypeError: it is no list of them.
     """
+    given = names
     if names is None:
         return None
     found = list(cast("Iterable[object]", names)) if isinstance(names, Iterable) else [names]
     if isinstance(names, (str, bytes)) or not all(isinstance(name, str) for name in found):
-        raise ArgumentTypeError(f'{method}() takes a list of names of fields, ["name"] say, got {shown(names)}')
+        raise ArgumentTypeError(f'{method}() takes a list of names of fields, ["name"] say, got {shown(given)}')
     return cast("list[str]", found)
 
 
