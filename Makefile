@@ -12,13 +12,17 @@ PYTHON := $(VENV)/bin/python
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench docs docs-states format clean
+.PHONY: help demo test soak check lint types layers coverage dist smoke matrix bench bench-scaling bench-service bench-peers \
+	docs docs-states format clean release-check service
 
 help:  ## show this list
-	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.has-demo  ## a guided tour on a real MongoDB with real flight data
 	$(PYTHON) docs/examples/flights
+
+service: $(VENV)/.has-test  ## the example service on http://127.0.0.1:8000/docs, with a MongoDB of its own
+	$(PYTHON) -m docs.examples.service
 
 test: $(VENV)/.has-test  ## all tests, on this interpreter
 	$(PYTHON) -m pytest --numprocesses auto --dist worksteal
@@ -54,11 +58,20 @@ smoke: dist  ## both wheels at work in clean environments outside this checkout,
 	$(PYTHON) tests/smoke/clean_environment.py dist/*.whl dist/from-sdist/*.whl
 	$(PYTHON) tests/docs/follow_tutorial.py dist/*.whl
 
+release-check: smoke  ## what a release needs besides: the same build twice, complete metadata, a changelog
+	$(PYTHON) tests/smoke/release.py
+
 matrix: $(VENV)/.has-dev  ## tests on every Python found, and with oldest and newest dependencies
 	$(VENV)/bin/nox
 
-bench: $(VENV)/.has-demo  ## measurements; never part of the tests
-	$(PYTHON) benchmarks
+bench: $(VENV)/.has-bench  ## measurements, written into docs/performance.md; never part of the tests
+	$(PYTHON) benchmarks --write-docs docs
+
+bench-scaling: $(VENV)/.has-bench  ## how time and memory grow up to a million documents, into the same page
+	$(PYTHON) benchmarks --scaling --write-docs docs
+
+bench-service: $(VENV)/.has-bench  ## a service of 200 tasks, into the same page
+	$(PYTHON) benchmarks --service --write-docs docs
 
 docs: $(VENV)/.has-docs $(VENV)/mermaid.min.js  ## the documentation site, into site/
 	MERMAID=$(VENV)/mermaid.min.js NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
@@ -83,6 +96,7 @@ $(VENV)/mermaid.min.js: $(VENV)/.has-docs
 
 # One stamp per dependency group; a changed pyproject.toml installs again. The tests cover the optional parts too.
 extras-demo := embedded
+extras-bench := embedded
 extras-test := embedded,migrate,fastapi
 extras-dev := $(extras-test)
 

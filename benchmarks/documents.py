@@ -119,7 +119,11 @@ class Kind:
 
     def instances(self, count: int) -> list[Stored]:
         """Return the first *count* documents as new instances that nobody has stored."""
-        return [self.model.model_validate(_by_field(self.document(number))) for number in range(count)]
+        return [self.instance(number) for number in range(count)]
+
+    def instance(self, number: int) -> Stored:
+        """Return the document with a number as a new instance that nobody has stored."""
+        return self.model.model_validate(_by_field(self.document(number)))
 
 
 def key(number: int) -> ObjectId:

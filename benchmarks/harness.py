@@ -13,17 +13,15 @@ Used by every workload.  The rules:
 from __future__ import annotations
 
 import asyncio
-import gc
 import statistics
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from types import TracebackType
 from typing import Protocol, TypeAlias
 from uuid import uuid4
 
+from clock import Clock as Clock  # workloads take everything of the race from here
 from documents import Document, Kind, WrongResult
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from odmantic import AIOEngine, SyncEngine
@@ -39,34 +37,7 @@ JUDGED_ROUNDS = 5
 """Fewer rounds are shown without a verdict."""
 
 _WARM_UP_DOCUMENTS = 50
-
-
-class Clock:
-    """Times the `with` block it guards.
-
-    Attributes:
-        seconds: what the block took.
-    """
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self._start = 0.0
-
-    def __enter__(self) -> Clock:
-        gc.collect()
-        self.begin()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.end()
-
-    def begin(self) -> None:
-        """Start; a profiler starts itself here too."""
-        self._start = time.perf_counter()
-
-    def end(self) -> None:
-        """Stop."""
-        self.seconds = time.perf_counter() - self._start
+_FILLED_AT_ONCE = 1_000  # what is freed afterwards would hide from a measurement of memory
 
 
 class Clients:
@@ -77,12 +48,15 @@ class Clients:
 
     Arguments:
         uri: the server's connection string.
+        database: work in this one, which belongs to another process; None for a new one, which `close` removes.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, database: str | None = None) -> None:
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)
-        self.database = f"mongotic_benchmarks_{uuid4().hex[:12]}"
+        self.uri = uri
+        self._is_guest = database is not None
+        self.database = database or f"mongotic_benchmarks_{uuid4().hex[:12]}"
         self.blocking: MongoClient[Document] = MongoClient(uri, w=1)
         self.awaiting: AsyncMongoClient[Document] = AsyncMongoClient(uri, w=1)
         self.motor: AsyncIOMotorClient[Document] = AsyncIOMotorClient(uri, w=1, io_loop=self.loop)
@@ -105,7 +79,8 @@ class Clients:
 
     def close(self) -> None:
         """Remove the database and disconnect."""
-        self.blocking.drop_database(self.database)
+        if not self._is_guest:
+            self.blocking.drop_database(self.database)
         self.loop.run_until_complete(self.awaiting.close())
         self.motor.close()
         self.blocking.close()
@@ -114,9 +89,9 @@ class Clients:
 
 
 @contextmanager
-def connected(uri: str) -> Iterator[Clients]:
-    """Give clients of a server; their database is removed afterwards."""
-    clients = Clients(uri)
+def connected(uri: str, database: str | None = None) -> Iterator[Clients]:
+    """Give clients of a server; their database is removed afterwards, unless it is another's; see `Clients`."""
+    clients = Clients(uri, database)
     try:
         yield clients
     finally:
@@ -182,7 +157,9 @@ class Ground:
     def fill(self) -> None:
         """Make the collection hold the first `count` documents and no other."""
         self.empty()
-        self.collection.insert_many(self.kind.documents(self.count))
+        for first in range(0, self.count, _FILLED_AT_ONCE):
+            numbers = range(first, min(first + _FILLED_AT_ONCE, self.count))
+            self.collection.insert_many([self.kind.document(number) for number in numbers])
 
     @property
     def _name(self) -> str:
@@ -262,10 +239,11 @@ class Row:
         title: what is done.
         kind: the kind of documents; empty where it does not matter.
         against: what the figures are ratios to, or what is measured.
-        baseline: microseconds per document of raw PyMongo; None for a workload without it.
+        baseline: of raw PyMongo, or what mongotic's figure comes on top of; None for a workload without it.
+        baseline_unit: of `baseline`; microseconds per document in a race.
         odmantic: None where it has no counterpart.
         mongotic: the figure that is judged.
-        unit: of the figures; the times sign for a ratio.
+        unit: of the other figures; the times sign for a ratio.
         bar: what the figure may be at most; None for a row that is for information.
         judged: False when the run was shortened.
     """
@@ -275,6 +253,7 @@ class Row:
     kind: str
     against: str
     baseline: Figure | None
+    baseline_unit: str
     odmantic: Figure | None
     mongotic: Figure
     unit: str
@@ -380,6 +359,7 @@ class Race:
                         kind=kind.name,
                         against=raw.value,
                         baseline=Figure([1e6 * seconds for seconds in times[raw]]),
+                        baseline_unit=" µs",
                         odmantic=_ratio(times[odmantic], times[raw]) if odmantic in times else None,
                         mongotic=_ratio(times[mongotic], times[raw]),
                         unit="×",

@@ -1,85 +1,70 @@
-"""How a run is shown: the versions, one table, the notes below it; and the same as JSON.
+"""The table of the workloads and the one of the further figures, with the notes below them.
 
-Used by `__main__`.  Everything shown was measured in the run or asked of what is installed.
+Used by `__main__`.
 """
 
-import json
-import os
-import platform
 from collections.abc import Sequence
-from importlib import metadata
-from pathlib import Path
 
 from harness import JUDGED_ROUNDS, Bench, Figure, Row, Workload
-from rich.console import Console
+from report import Report, rounded, verdict, versions
 from rich.table import Table
 
-_PACKAGES = ("mongotic-odmantic", "odmantic", "pydantic", "pydantic-core", "pymongo", "motor")
-_LEAST_WIDTH = 150
 
-
-def versions(server: str) -> dict[str, str]:
-    """Return what was measured on what.
+def report(
+    workloads: Sequence[tuple[Workload, Sequence[Row]]],
+    further: Sequence[tuple[Workload, Sequence[Row]]],
+    bench: Bench,
+) -> Report:
+    """Return the report of a run.
 
     Arguments:
-        server: the version of the MongoDB server.
+        workloads: what was measured, with its lines.
+        further: the same, for the second table.
+        bench: the run.
     """
+    every = [*workloads, *further]
+    rows = [row for _, found in every for row in found]
+    notes = [
+        "Ratios (×) to raw PyMongo at the same work, per document and round: median (smallest to largest) of "
+        f"{bench.rounds} interleaved rounds. Write concern w=1; garbage collector as Python sets it."
+    ]
+    notes += [f"{workload.code}: {workload.notes}" for workload, _ in every]
+    if bench.most_documents is not None:
+        notes.append(f"Shortened: at most {bench.most_documents:,} documents per workload.")
+    if any(not row.judged for row in rows):
+        notes.append(f"Without a verdict: fewer than {JUDGED_ROUNDS} rounds, or fewer documents than the workload has.")
+    tables = [
+        _table(title, [row for _, found in part for row in found])
+        for title, part in (("Workloads", workloads), ("Further figures", further))
+        if part
+    ]
+    return Report("workloads", versions(bench.clients.server_version), tables, notes, [_line(row) for row in rows])
+
+
+def _line(row: Row) -> dict[str, object]:
     return {
-        "Python": f"{platform.python_implementation()} {platform.python_version()}",
-        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
-        "MongoDB": server,
-        **{name: metadata.version(name) for name in _PACKAGES},
+        "workload": row.code,
+        "title": row.title,
+        "documents": row.kind,
+        "against": row.against,
+        "raw": _values(row.baseline),
+        "raw_unit": row.baseline_unit.strip(),
+        "odmantic": _values(row.odmantic),
+        "mongotic": _values(row.mongotic),
+        "unit": row.unit.strip(),
+        "bar": row.bar,
+        "met": row.met,
     }
 
 
-def show(rows: Sequence[Row], workloads: Sequence[Workload], about: dict[str, str], bench: Bench) -> None:
-    """Print the table and what is needed to read it."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_LEAST_WIDTH)
-    console.print(", ".join(f"{name} {version}" for name, version in about.items()))
-    console.print(_table(rows))
-    console.print(
-        "Ratios to raw PyMongo at the same work, per document and round: median (smallest to largest) of "
-        f"{bench.rounds} interleaved rounds. Write concern w=1; garbage collector as Python sets it."
-    )
-    for workload in workloads:
-        console.print(f"{workload.code}: {workload.notes}")
-    if bench.most_documents is not None:
-        console.print(f"Shortened: at most {bench.most_documents:,} documents per workload.")
-    if any(not row.judged for row in rows):
-        console.print(
-            f"Without a verdict: fewer than {JUDGED_ROUNDS} rounds, or fewer documents than the workload has."
-        )
-
-
-def save(rows: Sequence[Row], about: dict[str, str], file: Path) -> None:
-    """Write the run as JSON, with the figure of every round."""
-    lines = [
-        {
-            "workload": row.code,
-            "title": row.title,
-            "documents": row.kind,
-            "against": row.against,
-            "raw_microseconds": _values(row.baseline),
-            "odmantic": _values(row.odmantic),
-            "mongotic": _values(row.mongotic),
-            "unit": row.unit,
-            "bar": row.bar,
-            "met": row.met,
-        }
-        for row in rows
-    ]
-    file.write_text(json.dumps({"versions": about, "rows": lines}, indent=2) + "\n")
-
-
-def _table(rows: Sequence[Row]) -> Table:
-    table = Table()
-    for name in ("workload", "documents", "raw driver"):
-        table.add_column(name)
-    for name in ("raw, µs each", "ODMantic", "mongotic", "bar"):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
+def _table(title: str, rows: Sequence[Row]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("workload")
+    for name in ("documents", "against"):
+        table.add_column(name, no_wrap=True)
+    for name in ("raw, per document", "ODMantic", "mongotic", "bar"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     previous = ("", "")
     for row in rows:
         if row.code != previous[0] and previous[0]:
@@ -88,11 +73,11 @@ def _table(rows: Sequence[Row]) -> Table:
             f"{row.code} {row.title}" if row.code != previous[0] else "",
             row.kind if (row.code, row.kind) != previous else "",
             row.against,
-            _shown(row.baseline, ""),
+            _shown(row.baseline, row.baseline_unit),
             _shown(row.odmantic, row.unit),
             _shown(row.mongotic, row.unit),
-            "" if row.bar is None else f"≤ {row.bar:g}",
-            _verdict(row),
+            "" if row.bar is None else f"≤ {row.bar:g}{row.unit}",
+            "for information" if row.bar is None else verdict(row.met),
         )
         previous = (row.code, row.kind)
     return table
@@ -101,19 +86,7 @@ def _table(rows: Sequence[Row]) -> Table:
 def _shown(figure: Figure | None, unit: str) -> str:
     if figure is None:
         return "–"
-    return f"{_rounded(figure.median)}{unit} ({_rounded(figure.low)} – {_rounded(figure.high)})"
-
-
-def _rounded(value: float) -> str:
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
-
-
-def _verdict(row: Row) -> str:
-    if row.bar is None:
-        return "for information"
-    if row.met is None:
-        return "–"
-    return "[green]met[/]" if row.met else "[red]not met[/]"
+    return f"{rounded(figure.median)}{unit} ({rounded(figure.low)} – {rounded(figure.high)})"
 
 
 def _values(figure: Figure | None) -> list[float] | None:

@@ -30,6 +30,7 @@ from mongotic_adapters.mapping import class_mapping, mapping_of
 from mongotic_adapters.port import Port
 from mongotic_adapters.rows import Row
 from mongotic_adapters.shown import shown
+from mongotic_adapters.traced_port import traced
 from mongotic_adapters.transactions import TransactionOptions, expect_options
 
 from . import result
@@ -80,7 +81,7 @@ class SessionBase:
     """The half of a session that needs no input or output."""
 
     def __init__(self, port: Port, settings: Settings, *, awaits: bool) -> None:
-        self._port = logged(port, settings.echo)
+        self._port = logged(traced(port), settings.echo)
         self._settings = settings
         self._books = Bookkeeping(port.codec, settings.cache_size)
         self._books.session = weakref.ref(self)
@@ -137,8 +138,7 @@ class SessionBase:
         with self._operation("add_all"):
             if not isinstance(cast("object", instances), Iterable):
                 raise ArgumentTypeError(f"add_all() takes a list of instances, got {shown(instances)}")
-            for instance in instances:
-                self._books.add(instance)
+            self._books.add_all(instances)
 
     def is_modified(self, instance: Model) -> bool:
         """Tell whether an instance has values the database is not believed to hold: whether it is in `dirty`, in
@@ -809,6 +809,16 @@ class sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users 
         BlockingPort(bind, chosen.bind)
         self._bind: SyncBind = bind
         self._options = options
+
+    @property
+    def bind(self) -> SyncBind:
+        """What the sessions are bound to."""
+        return self._bind
+
+    @property
+    def options(self) -> SessionOptions:
+        """What the sessions are given besides: a copy."""
+        return self._options.copy()
 
     def __call__(self) -> Session:
         """Return a new session."""

@@ -15,6 +15,7 @@ from odmantic import Model
 from typing_extensions import Self, TypedDict, Unpack
 
 from mongotic_adapters import compiler, shell
+from mongotic_adapters.collector import paused
 from mongotic_adapters.columns import Column
 from mongotic_adapters.commands import Batch, FindAndModify, ModifyMany, Read
 from mongotic_adapters.conflicts import OnConflict, on_conflict, on_conflict_update
@@ -90,7 +91,9 @@ class Insert(Generic[M]):
         given: list[object] = [rows] if isinstance(rows, (Mapping, Model)) else list(rows)
         if values:
             given.append(values)
-        return replace(self, given=(*(self.given or ()), *(self._document(row) for row in given)))
+        with paused:
+            documents = [self._document(row) for row in given]
+        return replace(self, given=(*(self.given or ()), *documents))
 
     def _document(self, row: object) -> NewDocument:
         mapping = self.mapping

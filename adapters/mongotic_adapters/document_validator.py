@@ -117,14 +117,31 @@ def finisher(mapping: Mapping) -> Callable[[odm.BaseODMModel], None]:
     embedded = [field for field in mapping.fields.values() if field.shape in (Shape.EMBEDDED, Shape.EMBEDDED_MANY)]
     if not embedded:
         return _nothing
-    steps = [(field.name, marker(field)) for field in embedded]
+    known: dict[str, object] = {"put": odm.put_assigned, "shared": odm.SHARED}
+    lines: list[str] = []
+    for number, field in enumerate(embedded):
+        target = cast("Mapping", field.target)
+        finish = finisher(target)
+        lines.append(f"value = values[{field.name!r}]")
+        lines += _finishing(number, deeper=finish is not _nothing, many=field.shape is Shape.EMBEDDED_MANY)
+        known |= {f"kind{number}": target.model, f"finish{number}": finish, f"mark{number}": marker(field)}
+    body = "\n".join(f"    {line}" for line in ("values = instance.__dict__", *lines))
+    # It is done to every instance that is read or added, and compiled for the same reason as encoders are.
+    exec(compile(f"def finish(instance):\n{body}", f"<finisher of {mapping.name}>", "exec"), known)
+    return cast("Callable[[odm.BaseODMModel], None]", known["finish"])
 
-    def finish(instance: odm.BaseODMModel) -> None:
-        values = instance.__dict__
-        for name, mark in steps:
-            mark(values[name])
 
-    return finish
+def _finishing(number: int, *, deeper: bool, many: bool) -> list[str]:
+    """Return the lines that give the instances in one value the slot; those of rarer types are left to `marker`."""
+    value = "item" if many else "value"
+    one = [f"if type({value}) is kind{number}:", f"    put({value}, shared)"]
+    if deeper:
+        one.append(f"    finish{number}({value})")
+    one += ["else:", f"    mark{number}({value})"]
+    if not many:
+        return one
+    each = [f"        {line}" for line in one]
+    return ["if type(value) is list:", "    for item in value:", *each, "else:", f"    mark{number}(value)"]
 
 
 def marker(field: FieldMap) -> Callable[[object], None]:

@@ -67,6 +67,8 @@ class IdentityMap:
 
     def find(self, key: IdentityKey) -> InstanceState | None:
         """Return the state of the live instance under *key*, or None."""
+        if not self._states:
+            return None
         state = self._states.get(key)
         return state if state is not None and state() is not None else None
 
@@ -76,6 +78,13 @@ class IdentityMap:
         self._states[key] = state
         self._kept.pop(state.oid, None)
         self._held[state.oid] = instance
+
+    def add(self, key: IdentityKey, state: InstanceState, instance: Model) -> bool:
+        """Hold *instance* under *key* if nothing is there, and tell whether it is held now."""
+        if self._states.setdefault(key, state) is not state:
+            return False
+        self._held[state.oid] = instance
+        return True
 
     def hold(self, state: InstanceState, instance: Model) -> None:
         """Hold an instance of the map strongly again, as the one last asked for."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRIVATE_NAMES",
+    "SHARED",
     "BaseODMModel",
     "FieldProxy",
     "IndexModel",
@@ -85,6 +86,7 @@ __all__ = [
     "missing_value",
     "mutable_fields",
     "name_of",
+    "nothing_assigned",
     "odm_fields",
     "on_database",
     "overridden",
@@ -92,6 +94,7 @@ __all__ = [
     "parse_document",
     "primary_field",
     "proxy_path",
+    "put_assigned",
     "refused",
     "resolved_annotations",
     "serialized_fields",
@@ -406,7 +409,17 @@ def assigned_fields(instance: Model) -> set[str] | None:
 def mark_assigned(instance: BaseODMModel, names: set[str]) -> None:
     """Make ODMantic believe that exactly *names* are unsaved."""
     # A slot of ODMantic's; its own __setattr__ would run the validators.
-    object.__setattr__(instance, "__fields_modified__", names)
+    put_assigned(instance, names)
+
+
+# ODMantic tells type checkers that it is a class variable.
+put_assigned = cast("Callable[[BaseODMModel, set[str]], None]", vars(BaseODMModel)["__fields_modified__"].__set__)
+"""What `mark_assigned` does, without the call in between."""
+
+
+def nothing_assigned(instance: Model) -> None:
+    """Make ODMantic believe that all of *instance*, which it has built itself, is saved."""
+    cast("Any", instance).__fields_modified__.clear()  # nobody else has this set
 
 
 def marked(instance: BaseODMModel) -> BaseODMModel:
@@ -414,11 +427,12 @@ def marked(instance: BaseODMModel) -> BaseODMModel:
 
     ODMantic reads it of top-level instances alone, so all embedded ones can share one.
     """
-    mark_assigned(instance, _SHARED)
+    put_assigned(instance, SHARED)
     return instance
 
 
-_SHARED: set[str] = set()
+SHARED: set[str] = set()
+"""What all embedded instances have in their slot."""
 
 
 def mutable_fields(model: type[Model]) -> frozenset[str]:

@@ -353,6 +353,16 @@ class async_sessionmaker(Generic[SyncResults]):  # noqa: N801  # the name mongot
         self._options = options
         self._sync_results = sync_results
 
+    @property
+    def bind(self) -> AsyncBind:
+        """What the sessions are bound to; see `sessionmaker.bind`."""
+        return self._bind
+
+    @property
+    def options(self) -> SessionOptions:
+        """What the sessions are given besides; see `sessionmaker.options`."""
+        return self._options.copy()
+
     def __call__(self) -> AsyncSession[SyncResults]:
         """Return a new session."""
         sync_results = cast("Literal[False]", self._sync_results)  # or True, as the class's parameter says
