@@ -84,6 +84,8 @@ def settings(where: str, options: SessionOptions) -> Settings:
         ArgumentTypeError: there is no option of that name, or its value has the wrong type.
         ArgumentError: a value is out of range.
     """
+    if not options:
+        return Settings()
     given = cast("Mapping[str, object]", options)
     own = [name for name in SessionOptions.__annotations__ if name not in TransactionOptions.__annotations__]
     for name in given:

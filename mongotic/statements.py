@@ -215,8 +215,8 @@ class Update(Synchronized, Generic[M]):
             **values: what to set, by field name.
 
         What is given is a value, which a dict is, too; or what one of the functions of `mongotic.ops` gives; or a
-        column, or an expression of columns, which the server computes.  A path into an embedded document concerns
-        documents that have it; none is made up.
+        column, or an expression of columns, which the server computes: a field that cannot be None stays as it is where
+        null is computed.  A path into an embedded document concerns documents that have it; none is made up.
 
         Returns:
             A new statement.  Values and operators go into its `update` command as they are (`$set`, `$inc`, ...); with

@@ -7,6 +7,7 @@ touched.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import TypeAlias
 
@@ -85,6 +86,15 @@ class IdentityMap:
             return False
         self._held[state.oid] = instance
         return True
+
+    def put_all(self, states: dict[IdentityKey, InstanceState], instances: Sequence[Model]) -> None:
+        """Hold instances, none of which was held, under the keys of their states."""
+        self._states.update(states)
+        self._held.update(zip(map(id, instances), instances, strict=True))
+
+    def lacks(self, keys: Sequence[IdentityKey]) -> bool:
+        """Tell whether nothing is under any of some keys."""
+        return not self._states or self._states.keys().isdisjoint(keys)
 
     def hold(self, state: InstanceState, instance: Model) -> None:
         """Hold an instance of the map strongly again, as the one last asked for."""

@@ -9,7 +9,7 @@ update.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from odmantic import Model
@@ -165,3 +165,13 @@ def first_met(instance: Model) -> InstanceState | None:
         return None
     state = _states[oid] = InstanceState(instance, _forget)
     return state
+
+
+def remember_all(instances: Sequence[Model]) -> list[InstanceState]:
+    """Return what is remembered of instances that were just made, and are different ones."""
+    ids = list(map(id, instances))
+    if not _states.keys().isdisjoint(ids):
+        return list(map(remember, instances))
+    states = [InstanceState(instance, _forget) for instance in instances]
+    _states.update(zip(ids, states, strict=True))
+    return states

@@ -7,10 +7,10 @@ on stands in this file and in `PRIVATE_NAMES`; a test fails when one of them goe
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, get_args
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import odmantic.model
 import odmantic.typing
@@ -81,6 +81,7 @@ __all__ = [
     "key_missing",
     "keys_of",
     "makes_values_up",
+    "mark_all",
     "mark_assigned",
     "marked",
     "missing_value",
@@ -431,6 +432,12 @@ def marked(instance: BaseODMModel) -> BaseODMModel:
     return instance
 
 
+def mark_all(instances: Iterable[BaseODMModel]) -> None:
+    """Give several embedded instances that slot."""
+    for instance in instances:
+        put_assigned(instance, SHARED)
+
+
 SHARED: set[str] = set()
 """What all embedded instances have in their slot."""
 
@@ -446,8 +453,22 @@ def client(engine: SyncEngine | AIOEngine) -> object:
 
 
 def collection(engine: SyncEngine | AIOEngine, model: type[Model]) -> Collection:
-    """Return the collection *engine* keeps the documents of *model* in; a subclass may have its own answer."""
-    return cast("Collection", cast("Any", engine).get_collection(model))
+    """Return the collection *engine* keeps the documents of *model* in; a subclass may have its own answer.
+
+    ODMantic's own answer is kept as long as the engine: drivers take long to make a collection, and sessions are short.
+    """
+    own = cast("Any", engine)
+    if "get_collection" in vars(engine) or cast("Any", type(engine)).get_collection not in _ODMANTICS | _ours:
+        return cast("Collection", own.get_collection(model))
+    known = _collections.setdefault(engine, {})
+    found = known.get(model.__collection__)
+    if found is None or found.database is not own.database:
+        found = known[model.__collection__] = cast("Collection", own.get_collection(model))
+    return found
+
+
+_ODMANTICS: set[object] = {cast("Any", SyncEngine).get_collection, cast("Any", AIOEngine).get_collection}
+_collections: WeakKeyDictionary[SyncEngine | AIOEngine, dict[str, Collection]] = WeakKeyDictionary()
 
 
 def keeps_extra(model: type[BaseODMModel]) -> bool:

@@ -15,8 +15,8 @@ from typing import Any, TypeAlias, cast
 
 from . import odmantic_internals as odm
 from . import single_document
-from .compiler import expression
 from .computed import Computed
+from .computed_changes import computed_change
 from .encoding import Document
 from .errors import ArgumentError
 from .mapping import Mapping
@@ -98,7 +98,9 @@ class Changes:
             return Change(target, compiled(value, target, where))
         if isinstance(value, (odm.FieldProxy, Computed)):
             return Change(
-                target, Compiled("$set", expression(mapping, cast("object", value)), None), is_expression=True
+                target,
+                Compiled("$set", computed_change(target, cast("object", value), where), None),
+                is_expression=True,
             )
         if isinstance(value, odm.QueryExpression):
             raise ArgumentError(f"{where}: {target.name!r} is given a condition, which is no value; see case()")
