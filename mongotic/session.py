@@ -726,9 +726,11 @@ class Session(SessionBase):
     def commit(self) -> None:
         """Write every unwritten change and make it final; see `flush` for what is sent and raised.
 
-        In a transaction that was begun, this ends it: one `commitTransaction` command.  Otherwise what is written takes
-        effect as a whole: several commands are sent in a transaction of their own, where the deployment has them (see
-        `atomic` in `mongotic.settings.SessionOptions`), and after an error everything is as it was before.
+        In a transaction that was begun, this ends it: one `commitTransaction` command.  Otherwise several commands are
+        sent in a transaction of their own, where the deployment has them, and after an error everything is as it was
+        before.  A single command is sent as it is: of several documents in it, those before the one that failed are
+        stored, and `FlushError.written` has them; with `atomic=True` (`mongotic.settings.SessionOptions`) it goes into
+        a transaction, too.
 
         Raises:
             PendingRollbackError: the transaction has failed before.

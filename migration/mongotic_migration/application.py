@@ -38,18 +38,6 @@ def models_in(modules: Iterable[str]) -> list[type[Model]]:
     return list(found)
 
 
-def model_at(place: str) -> type[Model]:
-    """Return the model class that *place* names; see `thing_at`.
-
-    Raises:
-        ApplicationError: there is none.
-    """
-    found = thing_at(place)
-    if not is_model_class(found):
-        raise ApplicationError(f"{place} is no model class: {found!r}")
-    return found
-
-
 def thing_at(place: str) -> object:
     """Return what a module has under a name.
 

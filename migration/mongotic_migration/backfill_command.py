@@ -25,7 +25,19 @@ from .application import ApplicationError, thing_at
 from .backfill import Backfill, BackfillError, Preview, Progress
 from .backfill.changes import ChangeFunction
 from .connection import connected
-from .terminal import INTERRUPTED, AsJson, DatabaseName, Uri, errors_told, fail, output, print_json, remarks, say
+from .terminal import (
+    INTERRUPTED,
+    AsJson,
+    DatabaseName,
+    Uri,
+    counted,
+    errors_told,
+    fail,
+    output,
+    print_json,
+    remarks,
+    say,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Change many documents, each exactly once.")
 
@@ -74,7 +86,10 @@ def plan(
     for one in previews:
         _show(console, one)
     changed = sum(one.is_changed for one in previews)
-    say(console, f"{changed} of {len(previews)} documents would be changed. `backfill apply` changes all of them.")
+    say(
+        console,
+        f"{changed} of {counted(len(previews), 'document')} would be changed. `backfill apply` changes all of them.",
+    )
 
 
 @app.command()

@@ -19,7 +19,7 @@ from .check import ModelReport, Occurrences
 from .check import check as check_models
 from .connection import Document, connected
 from .indexes_command import plan_as_json, show
-from .terminal import FOUND, AsJson, DatabaseName, Modules, Uri, errors_told, output, print_json, remarks, say
+from .terminal import FOUND, AsJson, DatabaseName, Modules, Uri, counted, errors_told, output, print_json, remarks, say
 
 
 def check(
@@ -52,13 +52,15 @@ def _show(console: Console, report: ModelReport) -> None:
     colour = "red" if report.has_errors else "yellow" if report.has_remarks else "green"
     place = escape(f"{report.database}.{report.collection}")
     console.rule(f"[{colour}]{escape(report.model)}[/{colour}] in {place}", align="left")
-    say(console, f"{report.examined:,} of about {report.stored:,} documents examined")
+    say(console, f"{report.examined:,} of about {counted(report.stored, 'document')} examined")
     if report.unparsed_count:
-        say(console, f"[red]{report.unparsed_count:,} documents do not fit the model[/red]")
+        say(console, f"[red]Do not fit the model: {counted(report.unparsed_count, 'document')}[/red]")
         for one in report.unparsed:
             say(console, f"  _id {escape(repr(one.key))}: {escape(one.reason)}")
+        if report.unparsed_count > len(report.unparsed):
+            say(console, "  … (--most names more of them)")
     if report.dangling_count:
-        say(console, f"[red]{report.dangling_count:,} references lead to no document[/red]")
+        say(console, f"[red]Lead to no document: {counted(report.dangling_count, 'reference')}[/red]")
         for dangling in report.dangling:
             what = f"{dangling.field} -> {dangling.model} {dangling.target!r}"
             say(console, f"  {escape(what)}: {_told(dangling.found)}")
@@ -74,7 +76,7 @@ def _show(console: Console, report: ModelReport) -> None:
 
 def _told(found: Occurrences) -> str:
     keys = ", ".join(repr(key) for key in found.examples)
-    return f"{found.count:,} documents ({escape(keys)}{', …' if found.count > len(found.examples) else ''})"
+    return f"{counted(found.count, 'document')} ({escape(keys)}{', …' if found.count > len(found.examples) else ''})"
 
 
 def _as_json(report: ModelReport) -> Document:

@@ -19,7 +19,7 @@ from . import indexes
 from .application import models_in
 from .connection import Document, connected
 from .indexes import Finding, IndexChange, IndexDifference, IndexPlan
-from .terminal import FOUND, AsJson, DatabaseName, Modules, Uri, errors_told, output, print_json, remarks, say
+from .terminal import FOUND, AsJson, DatabaseName, Modules, Uri, counted, errors_told, output, print_json, remarks, say
 
 app = typer.Typer(no_args_is_help=True, help="Bring the indexes of collections and models together.")
 
@@ -70,7 +70,7 @@ def show(console: Console, plan: IndexPlan) -> None:
     """Print the indexes of one collection."""
     place = f"{plan.database}.{plan.collection}"
     if not plan.differences:
-        say(console, f"[bold]{escape(place)}[/bold]: {len(plan.present)} indexes, as they are declared")
+        say(console, f"[bold]{escape(place)}[/bold]: {counted(len(plan.present), 'index')}, nothing to be done")
         return
     table = Table("index", "is", "because", title=f"{escape(place)} ({', '.join(plan.models)})", title_justify="left")
     for one in plan.differences:

@@ -53,6 +53,11 @@ def say(console: Console, text: str) -> None:
     console.print(text, soft_wrap=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: "1 document", "2,000 documents"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}{'es' if noun.endswith('x') else 's'}"
+
+
 def remarks() -> Console:
     """Return where progress and errors are written."""
     return Console(stderr=True, highlight=False)

@@ -318,12 +318,12 @@ def test_the_lock_is_kept_as_long_as_a_batch_takes(raw: Database[Document]) -> N
     waited = threading.Event()
 
     def slow(document: Document) -> None:
-        waited.wait(1.5)
+        waited.wait(3)
         with pytest.raises(LockedError):
-            Backfill("slow", slow, Item).run(raw, lock_seconds=0.6)
+            Backfill("slow", slow, Item).run(raw, lock_seconds=2)
         document["count"] += 1
 
-    Backfill("slow", slow, Item).run(raw, lock_seconds=0.6)
+    Backfill("slow", slow, Item).run(raw, lock_seconds=2)
     assert counts(raw) == [1]
 
 

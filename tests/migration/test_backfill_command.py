@@ -28,6 +28,7 @@ def test_plan_apply_and_status(raw: Database[Document], server_uri: str, what: l
     stored(raw, 30)
     where = ["--uri", server_uri, "--database", raw.name]
     assert "has not begun" in migrate("backfill", "status", *what, *where).stdout
+    assert json.loads(migrate("backfill", "status", *what, *where, "--json").stdout)["begun"] is False
     planned = migrate("backfill", "plan", *what, *where, "--show", "2")
     assert planned.exit_code == 0
     assert "2 of 2 documents would be changed" in planned.stdout
@@ -42,6 +43,8 @@ def test_plan_apply_and_status(raw: Database[Document], server_uri: str, what: l
     assert "is finished: 30 of about 30 documents done, 30 changed" in done.stdout
     assert "30/30" in done.stderr
     assert raw["item"].distinct("count") == [1]
+    assert "is finished" in migrate("backfill", "status", *what, *where).stdout
+    assert "0 of 0 documents would be changed" in migrate("backfill", "plan", *what, *where).stdout
     status = json.loads(migrate("backfill", "status", *what, *where, "--json").stdout)
     assert (status["finished"], status["done"], status["changed"]) == (True, 30, 30)
 

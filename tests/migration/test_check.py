@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from bson import DatetimeMS, Int64, ObjectId
-from odmantic import Model, SyncEngine
+from odmantic import Model, Reference, SyncEngine
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from mongotic import MongoBaseModel
 from mongotic_migration import indexes
 from mongotic_migration.check import ModelReport, check
 from tests.conftest import Document
-from tests.migration.check_models import SHOP, Address, Book, Line, Order, Publisher
+from tests.migration.check_models import SHOP, Address, Author, Book, Line, Order, Publisher
 
 
 def report_of(raw: Database[Document], model: type[Model], **options: Any) -> ModelReport:
@@ -103,6 +104,45 @@ def test_embedded_documents_are_looked_into(raw: Database[Document]) -> None:
     assert set(report.unknown) == {"buyer.zip", "lines[].gift"}
     assert set(report.absent) == {"buyer.str", "lines[].amount"}
     assert report.unparsed_count == 0
+
+
+class Shelf(MongoBaseModel):
+    __tablename__ = "shelves"
+
+    lines: dict[str, Line] = {}
+
+
+def test_embedded_documents_under_names_are_looked_into(raw: Database[Document]) -> None:
+    raw["shelves"].insert_one({"lines": {"top": {"article": "a", "gift": 1}, "low": {"article": "b", "amount": 2}}})
+    report = report_of(raw, Shelf)
+    assert set(report.unknown) == {"lines.*.gift"}
+    assert set(report.absent) == {"lines.*.amount"}
+    assert report.unparsed_count == 0
+
+
+class Parsed(MongoBaseModel):
+    __tablename__ = "parsed"
+
+    name: str
+    author: Author = Reference()
+
+    @classmethod
+    def model_validate_doc(cls, raw_doc: dict[str, Any]) -> Any:
+        return super().model_validate_doc({**raw_doc, "name": str(raw_doc["name"])})
+
+
+def test_a_class_that_reads_documents_in_its_own_way_has_its_say(raw: Database[Document]) -> None:
+    author = raw["authors"].insert_one({"name": "Ann"}).inserted_id
+    raw["parsed"].insert_many([{"name": 5, "author": author}, {"name": 6, "author": ObjectId()}])
+    report = report_of(raw, Parsed)
+    assert report.unparsed_count == 1  # without its author it cannot be read
+    assert report.dangling_count == 1
+
+
+def test_more_keys_than_are_remembered(raw: Database[Document], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mongotic_migration.check.KEYS_REMEMBERED", 2)
+    gone = [book(raw, publisher=ObjectId())["_id"] for _ in range(5)]
+    assert report_of(raw, Book).dangling_count == len(gone)
 
 
 def test_fields_of_several_types(raw: Database[Document]) -> None:

@@ -12,23 +12,10 @@ from typer.core import TyperGroup
 
 from mongotic_migration.cli import app
 
-
-def registered() -> list[str]:
-    """Return the names of the commands there are."""
-    command = typer.main.get_command(app)
-    assert isinstance(command, TyperGroup)
-    return list(command.commands)
-
-
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs" / "migration").glob("*.md"))
 COMMAND = re.compile(r"^mongotic-migrate (.+?)(?: >.*)?$", re.MULTILINE)
-LINES = [
-    (guide.name, line)
-    for guide in GUIDES
-    for line in COMMAND.findall(guide.read_text("utf-8"))
-    if any(line.startswith(f"{name} ") for name in registered())
-]
+LINES = [(guide.name, line) for guide in GUIDES for line in COMMAND.findall(guide.read_text("utf-8"))]
 LINK = re.compile(r"\]\(#([^)]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -225,6 +227,17 @@ async def test_a_statement_that_fails_is_told_and_not_raised(
     assert isinstance(told.error, DocumentParsingError)
 
 
+async def test_a_result_that_cannot_be_taken_down_is_told_and_given(backend: Backend) -> None:
+    shadows = Shadows(backend)
+
+    async def strange() -> complex:
+        return 1j
+
+    given = await shadows.shadow((lambda: 1j) if shadows.is_sync else strange, select(User))
+    assert given == 1j
+    assert [one.outcome for one in await shadows.ended()] == ["failed"]
+
+
 async def test_what_odmantic_raises_is_raised(backend: Backend, raw: Database[Document]) -> None:
     raw["user"].insert_one({"_id": ObjectId(), "name": "a", "age": "old"})
     shadows = Shadows(backend)
@@ -272,15 +285,37 @@ async def test_a_part_of_the_calls_is_picked(backend: Backend, users: list[User]
     assert len(await shadows.ended()) == expected
 
 
+class Gate:
+    """A maker whose sessions can be used from when the gate is opened."""
+
+    def __init__(self, shadows: Shadows) -> None:
+        self.maker: Any = shadows.inner._maker
+        self.is_sync = shadows.is_sync
+        self.opened: Any = threading.Event() if self.is_sync else asyncio.Event()
+        shadows.inner._maker = self
+
+    def __call__(self) -> Any:
+        if self.is_sync:
+            self.opened.wait(30)
+            return self.maker()
+        return self.later()
+
+    @asynccontextmanager
+    async def later(self) -> AsyncGenerator[Any, None]:
+        await self.opened.wait()
+        async with self.maker() as session:
+            yield session
+
+
 async def test_no_more_than_the_limit_are_under_way(backend: Backend, users: list[User]) -> None:
-    shadows = Shadows(backend, limit=1)
+    shadows = Shadows(backend, limit=2)
+    gate = Gate(shadows)
     engine = shadows.engine
-    slow = select(Country).where({"$where": "sleep(300) || true"})
-    for _ in range(4):
-        await shadows.shadow(lambda: engine.find_one(Country), slow)
-    told = await shadows.ended()
-    assert [one.outcome for one in told] == ["same"]
+    for _ in range(5):
+        assert await shadows.shadow(lambda: engine.count(User), select(User)) == 10
     assert shadows.inner.tally.skipped == 3
+    gate.opened.set()
+    assert [one.outcome for one in await shadows.ended()] == ["same", "same"]
 
 
 async def test_a_comparison_that_takes_too_long_is_ended(backend: Backend, users: list[User]) -> None:
@@ -296,10 +331,11 @@ async def test_a_comparison_that_takes_too_long_is_ended(backend: Backend, users
 
 async def test_the_caller_does_not_wait_for_the_comparison(backend: Backend, users: list[User]) -> None:
     shadows = Shadows(backend)
+    gate = Gate(shadows)
     engine = shadows.engine
-    slow = select(Country).where({"$where": "sleep(300) || true"})
-    await shadows.shadow(lambda: engine.find_one(Country), slow)
+    assert await shadows.shadow(lambda: engine.count(User), select(User)) == 10
     assert shadows.told == []
+    gate.opened.set()
     assert len(await shadows.ended()) == 1
 
 
