@@ -74,7 +74,7 @@ bench-service: $(VENV)/.has-bench  ## a service of 200 tasks, into the same page
 	$(PYTHON) benchmarks --service --write-docs docs
 
 docs: $(VENV)/.has-docs $(VENV)/mermaid.min.js  ## the documentation site, into site/
-	MERMAID=$(VENV)/mermaid.min.js NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+	MERMAID=$(VENV)/mermaid.min.js NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 
 docs-states: $(VENV)/.has-test  ## write docs/states.md anew from the table of states
 	$(PYTHON) docs/state_diagram.py

@@ -123,7 +123,7 @@ class SessionBase:
 
         Arguments:
             instance: a new instance, or one that left a session, or one that ODMantic loaded or saved: that is
-            updated, not inserted.
+                updated, not inserted.
 
         Raises:
             UnmappedInstanceError: it is no model instance.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import mongotic
+import pytest_mongotic
 from mongotic import exceptions
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -55,6 +56,12 @@ def test_every_public_name_is_in_the_reference(module: str) -> None:
     assert names
     missing = [name for name in names if not is_described(module, name)]
     assert not missing, f"{module}: add `::: {module}.<name>` to a page of docs/reference for {missing}"
+
+
+def test_every_fixture_is_in_the_reference() -> None:
+    fixtures = {f"pytest_mongotic.{name}" for name in vars(pytest_mongotic) if name.startswith("mongotic_")}
+    assert fixtures
+    assert fixtures <= DESCRIBED
 
 
 @pytest.mark.parametrize("name", sorted(DESCRIBED))
