@@ -204,6 +204,7 @@ def total(bench: Bench, _kind: str, way: str, count: int) -> float:
     """
     ground, clock = Ground(bench.clients, ORDER, count), Clock()
     ground.fill()
+    found: int | None
     pause_collector(way != "objects, collector on")
     try:
         with ground.session() as session, clock:
@@ -212,7 +213,7 @@ def total(bench: Bench, _kind: str, way: str, count: int) -> float:
             elif way == "column":
                 found = sum(session.scalars(select(Order.quantity)).all())
             elif way == "statement":
-                found = session.scalar(select(func.sum(col(Order.quantity)))) or 0
+                found = session.scalar(select(func.sum(col(Order.quantity))))
             else:
                 found = sum(order.quantity for order in session.scalars(select(Order)).all())
     finally:

@@ -88,7 +88,9 @@ def diagram() -> list[str]:
     lines = ["```mermaid", "stateDiagram-v2"]
     lines += [f'    state "{state.value}" as {state.name}' for state in State]
     lines += ["    [*] --> TRANSIENT"]
-    lines += [f"    {state.name} --> {follows.name}: {', '.join(names)}" for (state, follows), names in arrows.items()]
+    for (state, follows), names in arrows.items():
+        label = ", ".join(names).replace(", ", ",<br/>")  # Mermaid lets long labels cover others
+        lines.append(f"    {state.name} --> {follows.name}: {label}")
     return [*lines, "```"]
 
 

@@ -19,7 +19,18 @@ from odmantic.query import QueryExpression
 
 from mongotic_adapters import aggregates, formulas
 from mongotic_adapters.aggregates import Distinct
-from mongotic_adapters.computed import Aggregate, Case, Computed, Constant, Formula, Kind, Selectable, Value, number
+from mongotic_adapters.computed import (
+    Aggregate,
+    Case,
+    Computed,
+    Constant,
+    Formula,
+    Kind,
+    Selectable,
+    Value,
+    number,
+    rounded,
+)
 from mongotic_adapters.shown import shown
 
 from .exceptions import ArgumentError, ArgumentTypeError
@@ -240,15 +251,15 @@ class Functions:
 
     def round(self, value: Of[N], digits: int = 0, /) -> Computed[N]:
         """The number with that many digits after the point, a half rounded to the even neighbour: `$round`."""
-        return cast("Computed[N]", number("$round", value, digits))
+        return cast("Computed[N]", rounded("$round", value, digits))
 
     def floor(self, value: Of[N], /) -> Computed[N]:
         """The next whole number below: `$floor`."""
-        return cast("Computed[N]", number("$floor", value))
+        return cast("Computed[N]", rounded("$floor", value))
 
     def ceil(self, value: Of[N], /) -> Computed[N]:
         """The next whole number above: `$ceil`."""
-        return cast("Computed[N]", number("$ceil", value))
+        return cast("Computed[N]", rounded("$ceil", value))
 
     def sqrt(self, value: Number, /) -> Computed[float]:
         """The square root: `$sqrt`."""

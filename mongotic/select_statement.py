@@ -198,6 +198,38 @@ class Select(Filtered, Generic[R]):
 
     outerjoin = join
 
+    def subquery(self, *_: object, **__: object) -> NoReturn:
+        """Refuse: a statement cannot stand inside of another one.
+
+        Raises:
+            UnsupportedError: always; it says what to write instead.
+        """
+        raise unsupported.subquery()
+
+    scalar_subquery = cte = alias = lateral = subquery
+
+    def exists(self) -> NoReturn:
+        """Refuse; see `subquery`.  `ScalarResult.exists` answers the question."""
+        raise unsupported.exists()
+
+    def union(self, *_: object) -> NoReturn:
+        """Refuse: a query concerns one model.
+
+        Raises:
+            UnsupportedError: always; it says what to write instead.
+        """
+        raise unsupported.union()
+
+    union_all = intersect = except_ = union
+
+    def with_for_update(self, **_: object) -> NoReturn:
+        """Refuse: no query locks what it reads.
+
+        Raises:
+            UnsupportedError: always; it says what to write instead.
+        """
+        raise unsupported.lock()
+
     def _computing(self, clause: str, change: Callable[[Calculation], Calculation]) -> Self:
         found = self._calculating(clause)
         return replace(found, calculation=change(cast("Calculation", found.calculation)))
@@ -360,11 +392,12 @@ class Select(Filtered, Generic[R]):
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
         if self.calculation is not None or self.command.sorts_across:
-            return shell.aggregate(self.command.mapping.collection, self.pipeline())
+            return shell.aggregate(self.command.mapping.collection, self.pipeline(), options=self.command.options)
         if self.projection is None:
             return shell.find(self.command)
         if self.once:
-            return shell.aggregate(self.command.mapping.collection, distinct.pipeline(self.command, self.projection))
+            stages = distinct.pipeline(self.command, self.projection)
+            return shell.aggregate(self.command.mapping.collection, stages, options=self.command.options)
         return shell.find(replace(self.command, projection=self.projection.keys))
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ from odmantic import Model
 from odmantic.session import SyncSession, SyncTransaction
 from typing_extensions import Self, TypeVarTuple, Unpack
 
-from mongotic_adapters import copies
+from mongotic_adapters import copies, unsupported
 from mongotic_adapters.blocking import BlockingPort, SyncBind
 from mongotic_adapters.bookkeeping import Bookkeeping
 from mongotic_adapters.events import Dispatch
@@ -30,6 +30,7 @@ from mongotic_adapters.mapping import class_mapping, mapping_of
 from mongotic_adapters.port import Port
 from mongotic_adapters.rows import Row
 from mongotic_adapters.shown import shown
+from mongotic_adapters.traced_port import traced
 from mongotic_adapters.transactions import TransactionOptions, expect_options
 
 from . import result
@@ -80,7 +81,7 @@ class SessionBase:
     """The half of a session that needs no input or output."""
 
     def __init__(self, port: Port, settings: Settings, *, awaits: bool) -> None:
-        self._port = logged(port, settings.echo)
+        self._port = logged(traced(port), settings.echo)
         self._settings = settings
         self._books = Bookkeeping(port.codec, settings.cache_size)
         self._books.session = weakref.ref(self)
@@ -88,7 +89,7 @@ class SessionBase:
         self._books.events = Dispatch(weakref.ref(self), kinds, awaits=awaits)
         self._closed = False
         self._failed = False
-        self._running: str | None = None
+        self.running: str | None = None  # which operation is under way; not for users
         self._owed_rollbacks = 0
         self._transaction: Block | None = None
         self._block: Block | None = None
@@ -137,8 +138,7 @@ class SessionBase:
         with self._operation("add_all"):
             if not isinstance(cast("object", instances), Iterable):
                 raise ArgumentTypeError(f"add_all() takes a list of instances, got {shown(instances)}")
-            for instance in instances:
-                self._books.add(instance)
+            self._books.add_all(instances)
 
     def is_modified(self, instance: Model) -> bool:
         """Tell whether an instance has values the database is not believed to hold: whether it is in `dirty`, in
@@ -182,9 +182,10 @@ class SessionBase:
         Raises:
             InvalidRequestError: the session does not hold it, or it is not stored.
             ArgumentError: a name is no field.
+            ArgumentTypeError: *names* is no list.
         """
         with self._operation("expire"):
-            self._books.expire(instance, names)
+            self._books.expire(instance, field_names("expire", names))
 
     def expire_all(self) -> None:
         """Note that the database may hold something newer for every instance; see `expire`."""
@@ -396,8 +397,7 @@ class SessionBase:
                 self._owed_rollbacks -= 1
                 await transacting.after_rollback(self._port, self._books)
 
-    @contextmanager
-    def _operation(self, name: str) -> Generator[None]:
+    def _operation(self, name: str) -> _Operation:
         """Refuse what is asked of a closed session, or while another operation of the same session is under way."""
         if self._closed:
             raise ResourceClosedError(f"{name}(): the session is closed; open a new one")
@@ -410,16 +410,36 @@ class SessionBase:
             raise InvalidRequestError(
                 f"{name}(): the transaction of this begin() block has ended; leave the block first"
             )
-        outer = self._running
+        outer = self.running
         if outer is not None and not self._books.events.allows(name):
             raise InvalidRequestError(
                 f"{name}(): {outer}() of this session is still under way; use one session per task or thread"
             )
-        self._running = name
-        try:
-            yield
-        finally:
-            self._running = outer
+        return _Operation(self, name)
+
+
+class _Operation:
+    """The block of one operation of a session; no generator, because every item of a stream has one.
+
+    Arguments:
+        session: whose operation it is.
+        name: of the operation.
+    """
+
+    __slots__ = ("_name", "_outer", "_session")
+
+    def __init__(self, session: SessionBase, name: str) -> None:
+        self._session = session
+        self._name = name
+        self._outer = session.running
+
+    def __enter__(self) -> None:
+        self._session.running = self._name
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.running = self._outer
 
 
 class Session(SessionBase):
@@ -624,6 +644,8 @@ class Session(SessionBase):
     ) -> Stream[Change]:
         """Walk the changes that anybody makes to a model's documents from now on: a change stream.
 
+        A session does nothing else while the next change is waited for; use one of its own.
+
         Arguments:
             model: the model.
             pipeline: stages that pick and shape the events.
@@ -639,7 +661,7 @@ class Session(SessionBase):
         """
         with self._operation("watch"):
             events = watch_query(self._port, self._books, model, pipeline, full_document, resume_after)
-            return Stream(self.guarded(events))
+        return Stream(self.guarded(events), opened=True)
 
     # -- writes --------------------------------------------------------------------------------------------------
 
@@ -747,11 +769,13 @@ class Session(SessionBase):
 
         Raises:
             ArgumentError: it was never stored, or a name is no field.
+            ArgumentTypeError: *names* is no list.
             InvalidRequestError: another session holds it.
             NotFound: its document is gone.
             OperationalError: the driver or the server failed.
         """
-        self._do(reading.refresh(self._port, self._books, instance, names, self._refresh_plan(instance, options)))
+        plan, fields = self._refresh_plan(instance, options), field_names("refresh", names)
+        self._do(reading.refresh(self._port, self._books, instance, fields, plan))
 
     def close(self) -> None:
         """End the session: unwritten changes are dropped, a transaction is rolled back, its instances are detached.
@@ -810,6 +834,16 @@ class sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users 
         self._bind: SyncBind = bind
         self._options = options
 
+    @property
+    def bind(self) -> SyncBind:
+        """What the sessions are bound to."""
+        return self._bind
+
+    @property
+    def options(self) -> SessionOptions:
+        """What the sessions are given besides: a copy."""
+        return self._options.copy()
+
     def __call__(self) -> Session:
         """Return a new session."""
         session = Session(self._bind, **self._options)
@@ -829,6 +863,20 @@ class sessionmaker:  # noqa: N801  # the name mongotic 0.5 and SQLAlchemy users 
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self._bind).__name__})"
+
+
+def field_names(method: str, names: object) -> list[str] | None:
+    """Return the names of fields that *method* was given; None for all.
+
+    Raises:
+        ArgumentTypeError: it is no list of them.
+    """
+    if names is None:
+        return None
+    found = list(cast("Iterable[object]", names)) if isinstance(names, Iterable) else [names]
+    if isinstance(names, (str, bytes)) or not all(isinstance(name, str) for name in found):
+        raise ArgumentTypeError(f'{method}() takes a list of names of fields, ["name"] say, got {shown(names)}')
+    return cast("list[str]", found)
 
 
 async def _next(stream: AsyncGenerator[T, None]) -> T:
@@ -858,6 +906,8 @@ async def perform(session: SessionBase, statement: object) -> Result:
         else:
             flow = executing.update_rows(port, books, statement.command, statement.rows, statement.options)
         return result.updated(await flow)
+    if isinstance(statement, str):
+        raise unsupported.text()
     if isinstance(statement, Delete):
         return result.deleted(await executing.delete(port, books, statement.command, statement.options))
     raise ArgumentTypeError(

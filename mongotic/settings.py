@@ -42,6 +42,9 @@ class SessionOptions(TransactionOptions, total=False):
     echo: Echo
     """Whether each command is logged with its time and the number of its documents, by the logger `mongotic.engine`:
     True without values, `"values"` with them. A logger that shows INFO is served in any case."""
+    origin_comments: bool
+    """Whether each command carries a `comment` that says which line of your program has sent it, for the server's
+    profiler and logs: `shop.orders:42 in pay`."""
     writes: Writes
     """Whether instances are written by bulk writes, or one by one by the engine's own `save` and `delete`: `"auto"`
     does so where the engine's class overrides them."""
@@ -60,13 +63,14 @@ class Settings:
     autoflush: bool | None = None
     causal_consistency: bool = False
     echo: Echo = False
+    origin_comments: bool = False
     writes: Writes = "auto"
     transaction: TransactionOptions = field(default_factory=lambda: TransactionOptions())
 
     @property
     def bind(self) -> BindOptions:
         """How what the session is bound to is used."""
-        return BindOptions(self.database, self.writes, self.causal_consistency)
+        return BindOptions(self.database, self.writes, self.causal_consistency, self.origin_comments)
 
 
 def settings(where: str, options: SessionOptions) -> Settings:
@@ -80,6 +84,8 @@ def settings(where: str, options: SessionOptions) -> Settings:
         ArgumentTypeError: there is no option of that name, or its value has the wrong type.
         ArgumentError: a value is out of range.
     """
+    if not options:
+        return Settings()
     given = cast("Mapping[str, object]", options)
     own = [name for name in SessionOptions.__annotations__ if name not in TransactionOptions.__annotations__]
     for name in given:
@@ -94,7 +100,7 @@ def settings(where: str, options: SessionOptions) -> Settings:
         raise ArgumentTypeError(f"{where}(cache_size=...) takes a number of instances or None, got {size!r}")
     if isinstance(size, int) and size < 0:
         raise ArgumentError(f"{where}(cache_size=...) takes a number from 0, got {size!r}")
-    for name in ("expire_on_commit", "autobegin", "causal_consistency", "autoflush"):
+    for name in ("expire_on_commit", "autobegin", "causal_consistency", "origin_comments", "autoflush"):
         value = given.get(name, False)
         if not isinstance(value, bool) and not (name == "autoflush" and value is None):
             raise ArgumentTypeError(f"{where}({name}=...) takes True or False, got {value!r}")

@@ -15,6 +15,7 @@ from odmantic import Model
 from typing_extensions import Self, TypedDict, Unpack
 
 from mongotic_adapters import compiler, shell
+from mongotic_adapters.collector import paused
 from mongotic_adapters.columns import Column
 from mongotic_adapters.commands import Batch, FindAndModify, ModifyMany, Read
 from mongotic_adapters.conflicts import OnConflict, on_conflict, on_conflict_update
@@ -90,7 +91,9 @@ class Insert(Generic[M]):
         given: list[object] = [rows] if isinstance(rows, (Mapping, Model)) else list(rows)
         if values:
             given.append(values)
-        return replace(self, given=(*(self.given or ()), *(self._document(row) for row in given)))
+        with paused:
+            documents = [self._document(row) for row in given]
+        return replace(self, given=(*(self.given or ()), *documents))
 
     def _document(self, row: object) -> NewDocument:
         mapping = self.mapping
@@ -212,8 +215,8 @@ class Update(Synchronized, Generic[M]):
             **values: what to set, by field name.
 
         What is given is a value, which a dict is, too; or what one of the functions of `mongotic.ops` gives; or a
-        column, or an expression of columns, which the server computes.  A path into an embedded document concerns
-        documents that have it; none is made up.
+        column, or an expression of columns, which the server computes: a field that cannot be None stays as it is where
+        null is computed.  A path into an embedded document concerns documents that have it; none is made up.
 
         Returns:
             A new statement.  Values and operators go into its `update` command as they are (`$set`, `$inc`, ...); with

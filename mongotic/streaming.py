@@ -23,9 +23,18 @@ class Stream(Generic[T]):
     """Gives one item after the other, once.  Its cursor is closed at the end, by `close`, or at the end of a `with`
     block; a stream that is left early should be closed by one of these."""
 
-    def __init__(self, items: AsyncGenerator[T, None]) -> None:
+    def __init__(self, items: AsyncGenerator[T, None], *, opened: bool = False) -> None:
+        """Describe a stream.
+
+        Arguments:
+            items: what it gives.
+            opened: it is opened now, and not by its first step; the first of the items tells that it is, and is nobody
+                else's.
+        """
         self._stream = items
         self._items = driving.iterate(items)
+        if opened:
+            next(self._items)
 
     def __iter__(self) -> Iterator[T]:
         """Give one after the other.

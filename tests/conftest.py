@@ -207,6 +207,12 @@ class AwaitedStream:
     async def close(self) -> None:
         self._inner.close()
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._inner.close()
+
 
 def rearranged(method: Callable[..., Any]) -> Callable[..., AwaitedResult]:
     def call(*arguments: object) -> AwaitedResult:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
@@ -40,7 +40,7 @@ from .overrides import (
 )
 from .port_transactions import Transacting
 from .pymongo_async import AIOEngine as PyMongoEngine
-from .records import Record, split
+from .records import Record, Records
 from .snapshot import Codec
 
 # The client's document class is the user's choice, so any will do.
@@ -102,26 +102,43 @@ class AwaitingPort(Transacting):
     def codec(self, mapping: Mapping) -> Codec:
         return self.binding.collection(mapping).codec_options
 
-    async def fetch(self, read: Read) -> list[Record]:
+    async def fetch(self, read: Read) -> Sequence[Record]:
         custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             return await self._found(custom, read)
-        if not read.fits_one_batch:
-            return [record async for batch in self.batches(read, 0) for record in batch]
+        action = f"find on {read.mapping.collection!r}"
         collection = self.binding.collection(read.mapping)
-        with translated(f"find on {read.mapping.collection!r}"):
+        records = Records(collection.codec_options, partial(decoding, action))
+        if not read.fits_one_batch:
+            async for each in self._raw_batches(read, 0):
+                records.add(each)
+            return records
+        with translated(action):
             # The server closed the cursor with its only batch; asking it again would cost another hop through Motor's
             # threads.
             cursor = cast("Cursor", driver_calls.find(collection, read, self.binding.driver_session()))
             batch = await self._to_be_read(anext(cursor, None))
-        with decoding(f"find on {read.mapping.collection!r}"):
-            return [] if batch is None else split(batch, collection.codec_options)
+        if batch is not None:
+            records.add(batch)
+        return records
 
-    async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
+    async def batches(self, read: Read, size: int) -> AsyncGenerator[Sequence[Record], None]:
         custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             yield await self._found(custom, read)
             return
+        codec, action = self.codec(read.mapping), f"find on {read.mapping.collection!r}"
+        found = self._raw_batches(read, size)
+        try:
+            async for batch in found:
+                records = Records(codec, partial(decoding, action))
+                records.add(batch)
+                yield records
+        finally:
+            await found.aclose()
+
+    async def _raw_batches(self, read: Read, size: int) -> AsyncGenerator[bytes | RawBSONDocument, None]:
+        """Yield the batches of a cursor; one document after the other from a client that encrypts fields."""
         action = f"find on {read.mapping.collection!r}"
         collection = self.binding.collection(read.mapping)
         with translated(action):
@@ -132,9 +149,7 @@ class AwaitingPort(Transacting):
                     batch = await self._to_be_read(anext(cursor, None))
                 if batch is None:
                     return
-                with decoding(action):
-                    records = split(batch, collection.codec_options)
-                yield records
+                yield batch
         finally:
             with translated(action):
                 await cursor.close()
@@ -178,8 +193,9 @@ class AwaitingPort(Transacting):
         action = f"watch on {mapping.collection!r}"
         with translated(action):
             opening = cast("Any", self.binding.collection(mapping)).watch(pipeline, **options)
-            stream = await opening if inspect.isawaitable(opening) else opening
+            stream = await opening if inspect.isawaitable(opening) else await opening.__aenter__()  # Motor's is lazy
         try:
+            yield {}
             while True:
                 with translated(action):
                     event = await anext(stream)
@@ -215,8 +231,11 @@ class AwaitingPort(Transacting):
             found = cast(
                 "RawBSONDocument | None", await answered(driver_calls.find_and_modify(collection, command, session))
             )
-        with decoding(action):
-            return None if found is None else split(found, collection.codec_options)[0]
+        if found is None:
+            return None
+        records = Records(collection.codec_options, partial(decoding, action))
+        records.add(found)
+        return records[0]
 
     def overrides(self, mapping: Mapping) -> Overrides | None:
         return self.binding.overrides(mapping)

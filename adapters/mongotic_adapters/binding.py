@@ -19,6 +19,7 @@ from .commands import Read
 from .driver_calls import Collection
 from .errors import ArgumentError, ArgumentTypeError, InvalidRequestError
 from .mapping import Mapping
+from .origin import commented
 from .overrides import Overrides, Writes, overrides
 from .port import database_name
 from .transactions import OwnSession, OwnTransaction, TransactionOptions
@@ -35,11 +36,13 @@ class BindOptions:
         database: the database's name, for a client.
         writes: whether instances are written by the engine's own methods.
         causal: every read sees what the session wrote before, wherever it is sent.
+        origin_comments: commands say which line of the program has sent them.
     """
 
     database: str | None = None
     writes: Writes = "auto"
     causal: bool = False
+    origin_comments: bool = False
 
 
 class Binding:
@@ -63,6 +66,7 @@ class Binding:
         self._database = database
         self._writes: Writes = chosen.writes
         self._causal = chosen.causal
+        self._origin_comments = chosen.origin_comments
         self.joined = joined
         self.transaction: OwnTransaction | None = None
         self._own_session: OwnSession | None = None
@@ -86,7 +90,10 @@ class Binding:
         found = self._collections.get(mapping)
         if found is None:
             # Asked of the engine, because a subclass may choose another collection.
-            found = self._collections[mapping] = odm.collection(self.engine(mapping), mapping.document_model)
+            found = odm.collection(self.engine(mapping), mapping.document_model)
+            if self._origin_comments:
+                found = commented(found)
+            self._collections[mapping] = found
         return found
 
     def can_join(self, mapping: Mapping, target: Mapping) -> bool:

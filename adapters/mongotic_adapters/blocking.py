@@ -6,7 +6,7 @@ Made by the facade's `Session`; driven by `flows.driving.run`.  Its methods are 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -36,7 +36,7 @@ from .overrides import (
     without_defaults,
 )
 from .port_transactions import Transacting
-from .records import Record, split
+from .records import Record, Records
 from .snapshot import Codec
 
 # The client's document class is the user's choice, so any will do.
@@ -89,25 +89,42 @@ class BlockingPort(Transacting):
     def codec(self, mapping: Mapping) -> Codec:
         return self.binding.collection(mapping).codec_options
 
-    async def fetch(self, read: Read) -> list[Record]:
+    async def fetch(self, read: Read) -> Sequence[Record]:
         custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             return await self._found(custom, read)
-        if not read.fits_one_batch:
-            return [record async for batch in self.batches(read, 0) for record in batch]
+        action = f"find on {read.mapping.collection!r}"
         collection = self.binding.collection(read.mapping)
-        with translated(f"find on {read.mapping.collection!r}"):
+        records = Records(collection.codec_options, partial(decoding, action))
+        if not read.fits_one_batch:
+            async for each in self._raw_batches(read, 0):
+                records.add(each)
+            return records
+        with translated(action):
             # The server closed the cursor with its only batch; asking it again would cost a call for nothing.
             cursor = cast("Cursor", driver_calls.find(collection, read, self.binding.driver_session()))
             batch = next(cursor, None)
-        with decoding(f"find on {read.mapping.collection!r}"):
-            return [] if batch is None else split(batch, collection.codec_options)
+        if batch is not None:
+            records.add(batch)
+        return records
 
-    async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
+    async def batches(self, read: Read, size: int) -> AsyncGenerator[Sequence[Record], None]:
         custom = self.binding.readers(read)
         if custom is not None and custom.reads:
             yield await self._found(custom, read)
             return
+        codec, action = self.codec(read.mapping), f"find on {read.mapping.collection!r}"
+        found = self._raw_batches(read, size)
+        try:
+            async for batch in found:
+                records = Records(codec, partial(decoding, action))
+                records.add(batch)
+                yield records
+        finally:
+            await found.aclose()
+
+    async def _raw_batches(self, read: Read, size: int) -> AsyncGenerator[bytes | RawBSONDocument, None]:
+        """Yield the batches of a cursor; one document after the other from a client that encrypts fields."""
         action = f"find on {read.mapping.collection!r}"
         collection = self.binding.collection(read.mapping)
         with translated(action):
@@ -118,9 +135,7 @@ class BlockingPort(Transacting):
                     batch = next(cursor, None)
                 if batch is None:
                     return
-                with decoding(action):
-                    records = split(batch, collection.codec_options)
-                yield records
+                yield batch
         finally:
             cursor.close()
 
@@ -164,6 +179,7 @@ class BlockingPort(Transacting):
         with translated(action):
             stream = cast("Any", self.binding.collection(mapping)).watch(pipeline, **options)
         try:
+            yield {}
             while True:
                 with translated(action):
                     event = next(stream)
@@ -198,8 +214,11 @@ class BlockingPort(Transacting):
         action = f"findAndModify on {mapping.collection!r}"
         with changing(action, in_transaction=self.in_transaction, many=False):
             found = cast("RawBSONDocument | None", driver_calls.find_and_modify(collection, command, session))
-        with decoding(action):
-            return None if found is None else split(found, collection.codec_options)[0]
+        if found is None:
+            return None
+        records = Records(collection.codec_options, partial(decoding, action))
+        records.add(found)
+        return records[0]
 
     def overrides(self, mapping: Mapping) -> Overrides | None:
         return self.binding.overrides(mapping)

@@ -7,12 +7,15 @@ written (`settling`).  Every move is looked up in `states`; nothing here knows a
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from typing import cast
 
 from odmantic import Model
 
 from . import changes, snapshot
 from . import odmantic_internals as odm
+from .arrivals import Arrivals
+from .collector import paused
 from .document_validator import finisher
 from .encoding import Document
 from .errors import InvalidRequestError
@@ -22,12 +25,11 @@ from .instance_state import InstanceState, describe, remember, state_of
 from .loading import Loading, expect_model
 from .mapping import class_mapping
 from .references import links, referenced, references_of, replace_link
-from .settling import Settling
 from .snapshot import Difference
 from .states import Move, State
 
 
-class Bookkeeping(Loading, Settling):
+class Bookkeeping(Loading, Arrivals):
     """The instances of one session: what its user sees and does."""
 
     # -- what a user sees ----------------------------------------------------------------------------------------
@@ -79,20 +81,31 @@ class Bookkeeping(Loading, Settling):
             UnmappedInstanceError: it is no model instance.
             InvalidRequestError: another session holds it, or this one holds another instance of the same document.
         """
+        if self._arrived(cast("Model", instance)):
+            return
         model = expect_model(instance, "add")
         with self._undone_if_refused():
             self._add_with_references(model)
 
+    def add_all(self, instances: Iterable[Model]) -> None:
+        """Add several instances, one after the other; see `add`."""
+        # Code of the user's, which a generator is, is none of what the collector is paused for.
+        with paused if isinstance(instances, (list, tuple)) else nullcontext():
+            for instance in instances:
+                if not self._arrived(instance):
+                    self.add(instance)
+
     @contextmanager
     def _undone_if_refused(self) -> Generator[None]:
-        """Let go of what was added inside the block along with something that is refused."""
-        before = set(self._pending)
+        """Let go of what was added or merged inside the block along with something that is refused."""
+        pending, merged = len(self._pending), len(self._merged)
         try:
             yield
-        except InvalidRequestError:
-            for oid, added in list(self._pending.items()):
-                if oid not in before:
-                    self._release(remember(added))
+        except InvalidRequestError:  # until then, nothing leaves
+            added = list(self._pending.values())[pending:]
+            added += [merge.instance for merge in list(self._merged.values())[merged:]]
+            for instance in added:
+                self._release(remember(instance))
             raise
 
     def _add_with_references(self, model: Model) -> None:
@@ -159,6 +172,8 @@ class Bookkeeping(Loading, Settling):
         state = self._known(model)
         name = describe(model)
         self._expect_free(state, name)
+        if state.state is State.MARKED:
+            return
         if state.is_lost:
             raise InvalidRequestError(f"cannot delete {name}: its document is gone already")
         if state.owner is not self and state.state is State.DETACHED:
@@ -212,11 +227,13 @@ class Bookkeeping(Loading, Settling):
         mapping = class_mapping(type(model))
         state = remember(model)
         self._make_one(model)
-        for target in referenced(model):
-            self._add_referenced(target)
-        wanted = self._set_keys(model) if exclude_unset else None
         present = self._identities.find(key)
         held = None if present is None else present()
+        if held is None and state.owner is not self and key in self._new_keys:
+            self._expect_vacant(key, describe(model))
+        for target in referenced(model):
+            self._merge_referenced(target, exclude_unset=exclude_unset)
+        wanted = self._set_keys(model) if exclude_unset else None
         if present is not None and held is not None and held is not model:
             self._record(present, held)
             keys = None if wanted is None else wanted | self._unwritten_keys(present, held)
@@ -224,8 +241,6 @@ class Bookkeeping(Loading, Settling):
             changes.copy_over(mapping, held, model, lambda key: key != "_id" and (wanted is None or key in wanted))
             self._stage_merge(present, held, keys)
             return held
-        if state.owner is not self and key in self._new_keys:
-            self._expect_vacant(key, describe(model))
         self._record(state, model)
         if wanted is not None and state.is_stored:
             wanted |= self._unwritten_keys(state, model)
@@ -235,6 +250,17 @@ class Bookkeeping(Loading, Settling):
         self._identities.put(key, state, model)
         self._stage_merge(state, model, wanted)
         return model
+
+    def _merge_referenced(self, target: Model, *, exclude_unset: bool) -> None:
+        """Take care of what a merged instance refers to: where its key was given and nothing else is known of it, as of
+        a copy or what was pickled, there may be a document, and it is merged, too."""
+        key = identity_of(target)
+        is_known = self._known(target, referenced=True).state is not State.TRANSIENT
+        has_place = self._identities.find(key) is not None or key in self._new_keys
+        if is_known or has_place or class_mapping(type(target)).primary not in target.model_fields_set:
+            self._add_referenced(target)
+        else:
+            self._merge(target, key, exclude_unset=exclude_unset)
 
     def _stage_merge(self, state: InstanceState, instance: Model, keys: set[str] | None) -> None:
         self._no_longer_pending(state)
@@ -337,10 +363,13 @@ class Bookkeeping(Loading, Settling):
 
     def release_all(self) -> None:
         """Let go of every instance, as `expunge` does."""
-        for instance in (*self._pending.values(), *self._deleted.values()):
-            self._release(remember(instance))
-        for state, _ in self._held():
-            self._release(state)
+        outside = (*self._pending.values(), *self._deleted.values(), *self._displaced.values())
+        for state in (*map(remember, outside), *self._identities.states()):
+            if state.owner_ref is not None:  # one that was added again is among both
+                state.release()
+                state.owner_ref = None
+        for held in (self._pending, self._new_keys, self._marked, self._merged, self._deleted, self._displaced):
+            held.clear()
         self._identities.clear()
 
     # -- what the unit of work asks ------------------------------------------------------------------------------
@@ -349,12 +378,21 @@ class Bookkeeping(Loading, Settling):
         """Tell whether a flush would write anything."""
         return bool(self._pending or self._merged or self._marked or self.dirty)
 
+    @property
+    def has_only_new(self) -> bool:
+        """Whether all that is pending was never stored."""
+        return len(self._new_keys) == len(self._pending)
+
     def cascade(self) -> None:
         """Add the transient instances that held instances refer to by now."""
         for instance in self.new:
-            self._notice_saved(instance)
-        stored = [instance for _, instance in self.stored()]
-        for instance in (*stored, *self.new, *(merge.instance for merge in self.merged)):
+            unsaved = odm.assigned_fields(instance)
+            if unsaved is not None and class_mapping(type(instance)).primary not in unsaved:
+                self._notice_saved(instance)
+        stored = (instance for _, instance in self.stored())
+        held = [*stored, *self._pending.values(), *(merge.instance for merge in self.merged)]
+        referring = {kind for kind in set(map(type, held)) if class_mapping(kind).references}
+        for instance in [each for each in held if type(each) in referring] if referring else ():
             self._make_one(instance)
             for target in referenced(instance):
                 if not self._is_expunged(target):
@@ -366,13 +404,11 @@ class Bookkeeping(Loading, Settling):
         return state is not None and state.is_stored and state.expunged_from is self._self_ref
 
     def _notice_saved(self, instance: Model) -> None:
-        """See that ODMantic has saved a new instance since it was added: it is no insert any more."""
+        """See that an instance that ODMantic has saved since it was added is no insert any more."""
         state = remember(instance)
-        unsaved = odm.assigned_fields(instance)
-        if state.state is not State.PENDING or unsaved is None or class_mapping(type(instance)).primary in unsaved:
-            return
-        self._release(state)
-        self._add_one(instance)
+        if state.state is State.PENDING:
+            self._release(state)
+            self._add_one(instance)
 
     def unwritten(self, state: InstanceState, instance: Model) -> tuple[Difference, bytes]:
         """Return what a stored instance has that the database is not believed to hold, and its snapshot once that is

@@ -23,13 +23,15 @@ def batches(
         ArgumentError: a value cannot be stored; nothing was sent.
     """
     cut: list[tuple[int, Batch]] = []
+    batch: list[Operation] = []
     size = 0
     for position, operation in enumerate(operations):
         length = _length(mapping, operation, codec, position)
-        if not cut or len(cut[-1][1].operations) == MOST_OPERATIONS or size + length > MOST_BYTES:
-            cut.append((position, Batch(mapping, [], ordered)))
+        if not cut or len(batch) == MOST_OPERATIONS or size + length > MOST_BYTES:
+            batch = []
+            cut.append((position, Batch(mapping, batch, ordered)))
             size = 0
-        cut[-1][1].operations.append(operation)
+        batch.append(operation)
         size += length
     return cut
 

@@ -61,14 +61,34 @@ def believed(state: InstanceState, mapping: Mapping, codec: Codec) -> bytes:
     """
     if state.snapshot is None:
         as_read = snapshot.decode(cast("bytes", state.as_read), codec)
-        remember_read(state, mapping, hydrate(mapping, as_read, state.references), as_read, codec)
+        fresh = hydrate(mapping, as_read, state.references)
+        remember_read(state, mapping, fresh, as_read, codec, state.as_read)
     return cast("bytes", state.snapshot)
 
 
-def remember_read(state: InstanceState, mapping: Mapping, instance: Model, as_read: Document, codec: Codec) -> None:
-    """Take the snapshot of an instance that was just made of a document."""
+def remember_read(
+    state: InstanceState,
+    mapping: Mapping,
+    instance: Model,
+    as_read: Document,
+    codec: Codec,
+    encoded: bytes | None = None,
+) -> None:
+    """Take the snapshot of an instance that was just made of a document.
+
+    Arguments:
+        state: what is remembered of it.
+        mapping: its model.
+        instance: the instance.
+        as_read: the document.
+        codec: the codec options of its collection.
+        encoded: the document as it came, if that is at hand.
+    """
     state.snapshot = snapshot.take(mapping, instance, codec)
-    state.absent = absent_paths(snapshot.decode(state.snapshot, codec), as_read)
+    if state.snapshot == encoded:  # it lacks nothing
+        state.absent = frozenset()
+    else:
+        state.absent = absent_paths(snapshot.decode(state.snapshot, codec), as_read)
 
 
 def renew(state: InstanceState, held: Model, record: Record, references: References, codec: Codec) -> None:

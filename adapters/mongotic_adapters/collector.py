@@ -1,9 +1,10 @@
-"""Python's cyclic garbage collector, paused while a batch of documents becomes instances.
+"""Python's cyclic garbage collector, paused while documents become instances, or instances documents.
 
-Used by `flows.reading` and `records`.  Nothing that is made then is garbage yet, but every few hundred new objects let
-the collector look through all of them again: two thirds of the time of a large read.  The policy:
+Used where a batch is read, and where many instances are added, planned, settled or put into a statement.  Nothing that
+is made then is garbage yet, but every few hundred new objects let the collector look through all of them again: two
+thirds of the time of a large read.  The policy:
 
-1. It is paused for the time of one batch and never across an `await`: at most some thousand documents.
+1. It is paused for the time of one batch, or of one step of a flush, and never while anything is waited for.
 2. Pauses nest, across threads too; the last one to end switches it on again, on every way out.
 3. A collector that the program has switched off itself stays off; nothing else of it is touched.
 4. `MONGOTIC_GC=keep` in the environment, or `pause_collector(False)`, leaves it alone altogether.

@@ -5,6 +5,7 @@ Made by `compiler`, `unit_of_work` and the facade's statements; understood by th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
@@ -78,9 +79,55 @@ class Read:
         return self.limit == 1
 
 
+_DISTANCE = "mongotic distance"
+
+
+def matching(condition: Document) -> list[Document]:
+    """Return the stages that begin a pipeline with the documents that fit a condition.
+
+    `$match` does not take what `near()` asks; `$geoNear` does, and gives the nearest first as a `find` does.
+    """
+    rest: list[object] = []
+    near: Document = {}
+    for key, operand in _parts(condition):
+        asked = _near(operand)
+        if asked and not near:
+            near = {"near": asked["$geometry"], "key": key, "spherical": True, "distanceField": _DISTANCE}
+            near |= {name[1:]: asked[name] for name in ("$maxDistance", "$minDistance") if name in asked}
+        else:
+            rest.append({key: operand})
+    if not near:
+        return [{"$match": condition}] if condition else []
+    query: Document = {"$and": rest} if rest else {}
+    return [{"$geoNear": near | {"query": query}}, {"$unset": _DISTANCE}]
+
+
+def is_near(condition: Document) -> bool:
+    """Tell whether a condition is one on a distance, for which `count` takes a pipeline."""
+    return any(_near(operand) for _, operand in _parts(condition))
+
+
+def _near(operand: object) -> Document | None:
+    """Return what `near()` asks of a field; None for other conditions."""
+    if not isinstance(operand, dict) or list(cast("Document", operand)) != ["$nearSphere"]:
+        return None
+    asked = cast("Document", operand)["$nearSphere"]
+    return cast("Document", asked) if isinstance(asked, dict) and "$geometry" in asked else None
+
+
+def _parts(condition: Document) -> Iterator[tuple[str, object]]:
+    """Yield what must hold, each by its key."""
+    for key, operand in condition.items():
+        if key == "$and":
+            for part in cast("list[Document]", operand):
+                yield from _parts(part)
+        else:
+            yield key, operand
+
+
 def stages(read: Read) -> list[Document]:
     """Return a `find` command as the stages of an `aggregate` command."""
-    found: list[Document] = [{"$match": read.filter}] if read.filter else []
+    found = matching(read.filter)
     if read.sort:
         found.append({"$sort": dict(read.sort)})
     if read.skip:
@@ -92,7 +139,7 @@ def stages(read: Read) -> list[Document]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a frozen one takes thrice as long to make, and there is one for each new document
 class Insert:
     """Store a new document; an existing key is an error."""
 

@@ -47,6 +47,7 @@ class Kind(Enum):
 
     TEXT = "text"
     WHOLE = "whole number"
+    FRACTION = "number that may have a fraction"
     OTHER = "something else, or unknown"
 
 
@@ -291,8 +292,19 @@ class Numeric(Formula[T_co]):
     __slots__ = ()
 
     def kind_(self, scope: Scope) -> Kind:
-        whole = all(kind_of(operand, scope) is Kind.WHOLE for operand in self._operands)
-        return Kind.WHOLE if whole else Kind.OTHER
+        kinds = {kind_of(operand, scope) for operand in self._operands}
+        if kinds == {Kind.WHOLE}:
+            return Kind.WHOLE
+        return Kind.FRACTION if kinds <= {Kind.WHOLE, Kind.FRACTION} else Kind.OTHER
+
+
+class Rounded(Numeric[T_co]):
+    """A number made of another one, which may take its fraction away."""
+
+    __slots__ = ()
+
+    def kind_(self, scope: Scope) -> Kind:
+        return Kind.WHOLE if super().kind_(scope) is Kind.WHOLE else Kind.OTHER
 
 
 class Sum(Numeric[T_co]):
@@ -314,7 +326,7 @@ class Sum(Numeric[T_co]):
         return super().kind_(scope)
 
 
-class Quotient(Numeric[T_co]):
+class Quotient(Rounded[T_co]):
     """`a // b`."""
 
     __slots__ = ()
@@ -330,7 +342,14 @@ class Quotient(Numeric[T_co]):
 
 def number(operator: str, *operands: object, whole: bool = True) -> Computed[object]:
     """Return the number that an operator makes of its operands; a whole one of whole ones, unless told otherwise."""
-    return (Numeric[object] if whole else Formula[object])(lambda found: {operator: found}, *operands)
+    if whole:
+        return Numeric[object](lambda found: {operator: found}, *operands)
+    return Formula[object](lambda found: {operator: found}, *operands, kind=Kind.FRACTION)
+
+
+def rounded(operator: str, *operands: object) -> Computed[object]:
+    """Return the number that an operator makes of its first operand by rounding it."""
+    return Rounded[object](lambda found: {operator: found}, *operands)
 
 
 _OPERATORS: dict[str, Callable[..., Computed[object]]] = {
@@ -342,7 +361,7 @@ _OPERATORS: dict[str, Callable[..., Computed[object]]] = {
     "%": partial(number, "$mod"),
     "**": partial(number, "$pow"),
     "abs": partial(number, "$abs"),
-    "round": partial(number, "$round"),
+    "round": partial(rounded, "$round"),
 }
 
 

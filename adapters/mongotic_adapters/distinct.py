@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from .column_reader import ColumnReader, missing_key
-from .commands import Read
+from .commands import Read, matching
 from .encoding import Document
 from .errors import ArgumentError
 from .projection import Projection
@@ -25,7 +25,7 @@ def pipeline(read: Read, projection: Projection) -> list[Document]:
     Where null is no value of a column, `missing_key` tells whether the field was missing.
     """
     positions = {reader.key: index for index, reader in enumerate(projection.readers)}
-    stages: list[Document] = [{"$match": read.filter}] if read.filter else []
+    stages = matching(read.filter)
     row: Document = {}
     for index, reader in enumerate(projection.readers):
         row[str(index)] = value = column_value(reader)

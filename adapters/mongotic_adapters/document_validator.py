@@ -8,45 +8,73 @@ validates everything a second time, is passed by.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import cast
+from itertools import chain
+from typing import TypeAlias, cast
 
 from odmantic import Model
 from pydantic_core import CoreSchema, SchemaValidator
 
 from . import odmantic_internals as odm
 from . import schema_tree, stored_schema
+from .encoding import Document
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .schema_tree import Schema
 
-DocumentValidator = Callable[[object], Model]
+
+class DocumentValidator:
+    """Makes instances of documents.  References must be given as instances, under their keys.
+
+    Arguments:
+        validate: makes an instance.
+        mapping: the model's mapping.
+    """
+
+    __slots__ = ("_finish", "_may_lack", "_names", "_validate")
+
+    def __init__(self, validate: Callable[[object], Model], mapping: Mapping) -> None:
+        self._validate = validate
+        self._finish = finisher_of_many(mapping)
+        self._names = frozenset(mapping.fields)
+        self._may_lack = not all(field.required for field in mapping.fields.values())
+
+    def one(self, document: Document) -> Model:
+        """Return the instance of a document.
+
+        Raises:
+            ValidationError: of Pydantic's; the document does not fit.
+        """
+        return self.several((document,))[0]
+
+    def several(self, documents: Iterable[Document]) -> list[Model]:
+        """Return the instances of documents, none if one of them does not fit.
+
+        Raises:
+            ValidationError: of Pydantic's; a document does not fit.
+        """
+        instances = list(map(self._validate, documents))
+        put, finish, names = odm.put_assigned, self._finish, self._names
+        if finish is not None:
+            finish(instances)
+        for instance in instances:
+            put(instance, set())
+        if self._may_lack:
+            for instance in instances:
+                # ODMantic counts a default that stands in for a missing key among the fields that were set.
+                fields_set = instance.__pydantic_fields_set__
+                if len(fields_set) != len(names):
+                    fields_set |= names
+        return instances
 
 
 def document_validator(mapping: Mapping) -> DocumentValidator | None:
-    """Return a function that makes an instance of a document, or None where the class needs more than that.
-
-    It raises `pydantic.ValidationError`.  References must be given as instances, under their keys.
-    """
+    """Return what makes instances of documents, or None where the class needs more than that."""
     if not _is_simple(mapping):
         return None
     schema = _by_key(odm.core_schema(mapping.model))
     validator = odm.build_validator(cast("CoreSchema", schema))
-    validate = cast("Callable[[object], Model]", validator.validate_python)
-    finish = finisher(mapping)
-    names = frozenset(mapping.fields)
-
-    def make(document: object) -> Model:
-        instance = validate(document)
-        finish(instance)
-        odm.mark_assigned(instance, set())
-        # ODMantic counts a default that stands in for a missing key among the fields that were set.
-        fields_set = instance.__pydantic_fields_set__
-        if len(fields_set) != len(names):
-            fields_set |= names
-        return instance
-
-    return make
+    return DocumentValidator(cast("Callable[[object], Model]", validator.validate_python), mapping)
 
 
 @lru_cache(maxsize=4096)
@@ -117,14 +145,73 @@ def finisher(mapping: Mapping) -> Callable[[odm.BaseODMModel], None]:
     embedded = [field for field in mapping.fields.values() if field.shape in (Shape.EMBEDDED, Shape.EMBEDDED_MANY)]
     if not embedded:
         return _nothing
-    steps = [(field.name, marker(field)) for field in embedded]
+    known: dict[str, object] = {"put": odm.put_assigned, "shared": odm.SHARED}
+    lines: list[str] = []
+    for number, field in enumerate(embedded):
+        target = cast("Mapping", field.target)
+        finish = finisher(target)
+        lines.append(f"value = values[{field.name!r}]")
+        lines += _finishing(number, deeper=finish is not _nothing, many=field.shape is Shape.EMBEDDED_MANY)
+        known |= {f"kind{number}": target.model, f"finish{number}": finish, f"mark{number}": marker(field)}
+    body = "\n".join(f"    {line}" for line in ("values = instance.__dict__", *lines))
+    # It is done to every instance that is read or added, and compiled for the same reason as encoders are.
+    exec(compile(f"def finish(instance):\n{body}", f"<finisher of {mapping.name}>", "exec"), known)
+    return cast("Callable[[odm.BaseODMModel], None]", known["finish"])
 
-    def finish(instance: odm.BaseODMModel) -> None:
-        values = instance.__dict__
+
+def _finishing(number: int, *, deeper: bool, many: bool) -> list[str]:
+    """Return the lines that give the instances in one value the slot; those of rarer types are left to `marker`."""
+    value = "item" if many else "value"
+    one = [f"if type({value}) is kind{number}:", f"    put({value}, shared)"]
+    if deeper:
+        one.append(f"    finish{number}({value})")
+    one += ["else:", f"    mark{number}({value})"]
+    if not many:
+        return one
+    each = [f"        {line}" for line in one]
+    return ["if type(value) is list:", "    for item in value:", *each, "else:", f"    mark{number}(value)"]
+
+
+Finish: TypeAlias = Callable[[Sequence[odm.BaseODMModel]], None]
+
+
+@lru_cache(maxsize=4096)
+def finisher_of_many(mapping: Mapping) -> Finish | None:
+    """Return what does the same for many instances of one class, column by column; None where there is nothing to do.
+
+    The values of a column are of one class as a rule, which is found out once for all of them.
+    """
+    embedded = [field for field in mapping.fields.values() if field.shape in (Shape.EMBEDDED, Shape.EMBEDDED_MANY)]
+    if not embedded:
+        return None
+    steps = [(field.name, _column_marker(field)) for field in embedded]
+
+    def finish(instances: Sequence[odm.BaseODMModel]) -> None:
         for name, mark in steps:
-            mark(values[name])
+            mark([instance.__dict__[name] for instance in instances])
 
     return finish
+
+
+def _column_marker(field: FieldMap) -> Callable[[list[object]], None]:
+    target = cast("Mapping", field.target)
+    usual, finish, mark = {target.model}, finisher_of_many(target), marker(field)
+
+    def mark_all(values: list[object]) -> None:
+        kinds = set(map(type, values))
+        if kinds == {list}:
+            values = list(chain.from_iterable(cast("list[list[object]]", values)))
+            kinds = set(map(type, values))
+        if kinds == usual:
+            instances = cast("list[odm.BaseODMModel]", values)
+            odm.mark_all(instances)
+            if finish is not None:
+                finish(instances)
+        else:
+            for value in values:
+                mark(value)
+
+    return mark_all
 
 
 def marker(field: FieldMap) -> Callable[[object], None]:

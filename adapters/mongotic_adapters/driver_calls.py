@@ -20,6 +20,7 @@ from pymongo.results import (
     UpdateResult,
 )
 
+from .collector import paused
 from .commands import (
     USUAL,
     Batch,
@@ -217,7 +218,8 @@ def write(collection: Collection, batch: Batch, session: object) -> object:
     if len(operations) == 1:
         return _write_one(collection, operations[0], session)
     if all(isinstance(operation, Insert) for operation in operations):
-        documents = [RawBSONDocument(operation.document) for operation in operations if isinstance(operation, Insert)]
+        with paused:
+            documents = [RawBSONDocument(each.document) for each in operations if isinstance(each, Insert)]
         return collection.insert_many(documents, ordered=batch.ordered, session=session)
     requests = [_request(operation) for operation in operations]
     return collection.bulk_write(requests, ordered=batch.ordered, session=session)

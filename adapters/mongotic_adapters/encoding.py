@@ -34,6 +34,7 @@ from pydantic import BaseModel, RootModel, TypeAdapter
 
 from . import odmantic_internals as odm
 from . import reading_back
+from .compiled_encoder import Embedded, Encode, FieldEncoder, compiled
 from .errors import ArgumentError
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .shown import shown
@@ -78,7 +79,8 @@ def encode_value(value: object) -> object:
     if kind in _AS_IS:
         return value
     if kind is list or kind is tuple:
-        return [encode_value(item) for item in cast("Iterable[object]", value)]
+        items = cast("list[object] | tuple[object, ...]", value)
+        return list(items) if _AS_IS.issuperset(map(type, items)) else [encode_value(item) for item in items]
     if kind is dict:
         return {key: encode_value(item) for key, item in cast("Document", value).items()}
     return _encode_rarer(value)
@@ -193,12 +195,56 @@ def encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
 
 
 def _encode_instance(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
+    try:
+        return encoder(mapping)(instance)
+    except KeyError:  # a field is missing: say which
+        return _encode_fields(mapping, instance)
+
+
+@lru_cache(maxsize=4096)
+def encoder(mapping: Mapping) -> Callable[[odm.BaseODMModel], Document]:
+    """Return the function that makes the whole documents of a model's instances.
+
+    It raises `KeyError` for one that lacks a field, and `RecursionError` for what is nested too deeply.
+    """
     if mapping.own_serializers:
-        return _encode_dumped(mapping, instance)
-    return _encode_fields(mapping, instance)
+        return partial(_encode_dumped, mapping)
+    written_out = compiled(mapping.name, _field_encoders(mapping), encode_value, _AS_IS)
+
+    def encode(instance: odm.BaseODMModel) -> Document:
+        if mapping.references and _unloaded(mapping, instance):
+            return _encode_fields(mapping, instance)
+        document = written_out(instance)
+        if mapping.keeps_extra:
+            _add_extra(mapping, document, instance.__pydantic_extra__ or {})
+        return document
+
+    return encode if mapping.references or mapping.keeps_extra else written_out
+
+
+def _field_encoders(mapping: Mapping) -> list[FieldEncoder]:
+    """Return how each field of a class is encoded, in the order of the document."""
+    # The key goes first, as in every document MongoDB shows.
+    fields = sorted(mapping.fields.values(), key=lambda field: field.name != mapping.primary)
+    return [FieldEncoder(field, _encoder(field), _usual_type(field), _embedded(field)) for field in fields]
+
+
+def _usual_type(field: FieldMap) -> type | None:
+    known = field.owner.model_fields.get(field.name)
+    declared = None if known is None else known.annotation
+    return declared if isinstance(declared, type) and declared in _AS_IS else None
+
+
+def _embedded(field: FieldMap) -> Embedded | None:
+    if field.target is None or field.shape is Shape.REFERENCE:
+        return None
+    target = field.target
+    as_they_are = not target.own_serializers and not target.keeps_extra
+    return Embedded(target.model, cast("Encode", encoder(target)), _field_encoders(target) if as_they_are else None)
 
 
 def _encode_fields(mapping: Mapping, instance: odm.BaseODMModel) -> Document:
+    """Return what the fields of an instance are stored as, one after the other; some may be missing or not loaded."""
     values = instance.__dict__
     kept = _unloaded(mapping, instance)
     # The key goes first, as in every document MongoDB shows.

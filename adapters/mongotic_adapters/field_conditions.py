@@ -78,8 +78,9 @@ class FieldConditions(Generic[T]):
         """Fit lists that have one element that fits every criterion: `$elemMatch`.
 
         Arguments:
-            *criteria: conditions on the fields of the embedded model, `col(Item.qty) > 2`, or filters of MongoDB: for
-                lists of plain values those of one value, `{"$gt": 2, "$lt": 5}`.
+            *criteria: conditions on the fields of the embedded model, `col(Item.qty) > 2`; for lists of plain values
+                on the list's own column, which stands for the element, `col(User.scores) > 2`; or filters of MongoDB,
+                `{"$gt": 2, "$lt": 5}`.
 
         Raises:
             ArgumentTypeError: a criterion is no condition.
@@ -89,6 +90,8 @@ class FieldConditions(Generic[T]):
         if not criteria:
             raise ArgumentTypeError(f"{self._named()}.elem_match() takes at least one condition")
         parts = [self._of_an_element(criterion) for criterion in cast("tuple[object, ...]", criteria)]
+        if any("" in part for part in parts):
+            return self._found({"$elemMatch": self._of_plain_elements(parts)})
         keys = [key for part in parts for key in part]
         merged = {key: value for part in parts for key, value in part.items()} if len(keys) == len(set(keys)) else None
         return self._found({"$elemMatch": {"$and": parts} if merged is None else merged})
@@ -158,7 +161,7 @@ class FieldConditions(Generic[T]):
     def near(self, point: Point, *, max_distance: float | None = None, min_distance: float | None = None) -> Expression:
         """Fit places near a point, the nearest first: `$nearSphere`; it needs a 2dsphere index.
 
-        The server sorts by distance; an `order_by()` takes that away.  It cannot be counted, nor stand in an `or_`.
+        The server sorts by distance; an `order_by()` takes that away.  It cannot stand in an `or_` or a `not_`.
 
         Arguments:
             point: longitude and latitude in degrees, in this order; or a point of GeoJSON.
@@ -209,6 +212,8 @@ class FieldConditions(Generic[T]):
                 f"{shown(criterion)}"
             )
         target = None if self.field_ is None else self.field_.target
+        if isinstance(criterion, QueryExpression) and target is None:
+            return self._of_own_column(criterion)
         for key, operand in criterion.items():
             if key in ("$and", "$or", "$nor"):
                 for part in cast("list[object]", operand):
@@ -221,6 +226,47 @@ class FieldConditions(Generic[T]):
             elif _is_unknown(key, criterion, target):
                 raise ArgumentError(f"{self._named()}.elem_match(): {key!r} is no field of its elements")
         return criterion
+
+    def _of_own_column(self, criterion: Document) -> Document:
+        """Return a condition on the list's own column as one on an element, under an empty key, or on keys in it."""
+        found: Document = {}
+        for key, operand in criterion.items():
+            if key == "$and":
+                for part in cast("list[Document]", operand):
+                    found = self._joined(found, self._of_own_column(part))
+            elif key == self.key_:
+                found = self._joined(found, {"": operand if is_document(operand) else {"$in": [operand]}})
+            elif key.startswith(f"{self.key_}."):
+                found = self._joined(found, {key[len(self.key_) + 1 :]: operand})
+            elif key.partition(".")[0] not in self.mapping_.by_key and key not in ("$or", "$nor", "$expr"):
+                found = self._joined(found, {key: operand})
+            else:
+                raise ArgumentError(
+                    f"{self._named()}.elem_match(): {key!r} cannot be asked of an element; write conditions on "
+                    f"{self._named()} itself, which stands for the element"
+                )
+        return found
+
+    def _joined(self, one: Document, other: Document) -> Document:
+        if one.keys().isdisjoint(other):
+            return one | other
+        key = next(key for key in other if key in one)
+        asked, more = cast("Document", one[key]), cast("Document", other[key])
+        if not is_document(asked) or not is_document(more) or not asked.keys().isdisjoint(more):
+            raise ArgumentError(f"{self._named()}.elem_match(): one element cannot be asked {shown(more)} twice")
+        return {**one, key: {**asked, **more}}
+
+    def _of_plain_elements(self, parts: list[Document]) -> Document:
+        """Return conditions on elements that are plain values as one of operators alone."""
+        found: Document = {}
+        for part in parts:
+            operators = cast("Document", part[""]) if list(part) == [""] else part
+            if "" in part and len(part) > 1:
+                raise ArgumentError(
+                    f"{self._named()}.elem_match(): an element and what is in it cannot be asked at once"
+                )
+            found = self._joined(found, operators)
+        return found
 
     def _expect_whole(self, method: str, number: object) -> None:
         if isinstance(number, bool) or not isinstance(number, int) or not -(2**63) <= number < 2**63:

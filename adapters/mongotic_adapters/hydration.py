@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping as AnyMapping
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import cast
 
@@ -95,12 +96,27 @@ def parse(model: type[Model], document: Document) -> Model:
     return instance
 
 
+def hydrate_all(mapping: Mapping, documents: Sequence[Document]) -> list[Model] | None:
+    """Return new instances of documents of a class that refers to nothing, as `hydrate` would make them one by one.
+
+    Returns:
+        None where it takes `hydrate` to make them, or to say what is wrong with one.
+    """
+    validator = _validator(mapping)
+    if validator is None:
+        return None
+    try:
+        return validator.several(documents)
+    except (ValidationError, TypeError):
+        return None
+
+
 def _hydrated(mapping: Mapping, document: Document, references: AnyMapping[str, object]) -> Model:
     validator = _validator(mapping)
     if validator is not None and len(references) == len(mapping.references):
         targets = {field.key: references[field.name] for field in mapping.references}
         try:
-            return validator({**document, **targets} if targets else document)
+            return validator.one({**document, **targets} if targets else document)
         except (ValidationError, TypeError):
             pass  # the longer way below finds out what ODMantic says to it
     try:

@@ -7,6 +7,7 @@ touched.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import TypeAlias
 
@@ -67,6 +68,8 @@ class IdentityMap:
 
     def find(self, key: IdentityKey) -> InstanceState | None:
         """Return the state of the live instance under *key*, or None."""
+        if not self._states:
+            return None
         state = self._states.get(key)
         return state if state is not None and state() is not None else None
 
@@ -76,6 +79,22 @@ class IdentityMap:
         self._states[key] = state
         self._kept.pop(state.oid, None)
         self._held[state.oid] = instance
+
+    def add(self, key: IdentityKey, state: InstanceState, instance: Model) -> bool:
+        """Hold *instance* under *key* if nothing is there, and tell whether it is held now."""
+        if self._states.setdefault(key, state) is not state:
+            return False
+        self._held[state.oid] = instance
+        return True
+
+    def put_all(self, states: dict[IdentityKey, InstanceState], instances: Sequence[Model]) -> None:
+        """Hold instances, none of which was held, under the keys of their states."""
+        self._states.update(states)
+        self._held.update(zip(map(id, instances), instances, strict=True))
+
+    def lacks(self, keys: Sequence[IdentityKey]) -> bool:
+        """Tell whether nothing is under any of some keys."""
+        return not self._states or self._states.keys().isdisjoint(keys)
 
     def hold(self, state: InstanceState, instance: Model) -> None:
         """Hold an instance of the map strongly again, as the one last asked for."""

@@ -9,6 +9,7 @@ update.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from odmantic import Model
@@ -64,10 +65,7 @@ class InstanceState(weakref.ref[Model]):
     snapshot: bytes | None
     state: State
 
-    def __new__(cls, instance: Model) -> InstanceState:
-        return super().__new__(cls, instance, _forget)
-
-    def __init__(self, instance: Model) -> None:
+    def __init__(self, instance: Model, _callback: Callable[[InstanceState], None] | None = None, /) -> None:
         # weakref.ref has no __init__ of its own to call.
         self.oid = id(instance)
         self.state = State.TRANSIENT
@@ -130,6 +128,10 @@ def _forget(gone: weakref.ref[Model]) -> None:
             owner.forget(gone)
 
 
+recall = _states.get
+"""By the `id()` of an instance that is held: what is remembered of it, or None."""
+
+
 def state_of(instance: Model) -> InstanceState | None:
     """Return what is remembered of *instance*, or None."""
     state = _states.get(id(instance))
@@ -143,9 +145,33 @@ def state_of(instance: Model) -> InstanceState | None:
     return state
 
 
+def new_state(instance: Model) -> InstanceState:
+    """Return the state of an instance that nothing is remembered of; it is not remembered yet."""
+    return InstanceState(instance, _forget)
+
+
 def remember(instance: Model) -> InstanceState:
     """Return what is remembered of *instance*, beginning now if nothing was."""
     state = state_of(instance)
     if state is None:
-        state = _states[id(instance)] = InstanceState(instance)
+        state = _states[id(instance)] = InstanceState(instance, _forget)
     return state
+
+
+def first_met(instance: Model) -> InstanceState | None:
+    """Begin to remember *instance*, and return what is remembered; None if something was, or may have been."""
+    oid = id(instance)
+    if oid in _states:
+        return None
+    state = _states[oid] = InstanceState(instance, _forget)
+    return state
+
+
+def remember_all(instances: Sequence[Model]) -> list[InstanceState]:
+    """Return what is remembered of instances that were just made, and are different ones."""
+    ids = list(map(id, instances))
+    if not _states.keys().isdisjoint(ids):
+        return list(map(remember, instances))
+    states = [InstanceState(instance, _forget) for instance in instances]
+    _states.update(zip(ids, states, strict=True))
+    return states

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import bson
 
 from .across import CROSSING
-from .commands import Read
+from .commands import Read, matching
 from .encoding import Document
 from .identity_map import IdentityKey, identity_key
 from .load_plan import LoadPlan
@@ -81,9 +81,7 @@ def _lookup(field: FieldMap, place: str, key: str) -> Join:
 
 def pipeline(read: Read, wanted: Sequence[Join]) -> list[Document]:
     """Return the stages that give the documents of *read*, each under a key of its own, with what they refer to."""
-    stages: list[Document] = []
-    if read.filter:
-        stages.append({"$match": read.filter})
+    stages = matching(read.filter)
     if not read.sorts_across:
         if read.sort:
             stages.append({"$sort": dict(read.sort)})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from odmantic import Model
 
 from . import odmantic_internals as odm
-from .instance_state import InstanceState
+from .instance_state import InstanceState, new_state
 from .mapping import class_mapping
 from .references import references_of
 from .states import State
@@ -82,11 +82,19 @@ class Entry:
             self.instance.__dict__[mapping.version.name] = self.version
 
 
+def _entry_of_new(instance: Model, keyed: bool) -> Entry:
+    """Return how an instance stood that nothing was known of."""
+    entry = Entry(new_state(instance), instance, None, None)
+    entry.assigned = set(class_mapping(type(instance)).fields)
+    entry.keyed = keyed
+    return entry
+
+
 class Journal:
     """The entries of one transaction, in the order the instances were first touched."""
 
     def __init__(self) -> None:
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, Entry | tuple[Model, bool]] = {}
 
     def record(
         self, state: InstanceState, instance: Model, values: bytes | None = None, merged: set[str] | None = None
@@ -95,6 +103,17 @@ class Journal:
         if state.oid not in self._entries:
             self._entries[state.oid] = Entry(state, instance, values, merged)
 
+    def record_new(self, state: InstanceState, instance: Model, *, keyed: bool) -> None:
+        """Note that nothing was known of an instance of a class that refers to nothing and counts no versions, all of
+        whose fields were unsaved in ODMantic's eyes.
+
+        Arguments:
+            state: what is remembered of it now.
+            instance: the instance.
+            keyed: its key was set explicitly.
+        """
+        self._entries[state.oid] = (instance, keyed)
+
     def entries(self) -> list[Entry]:
         """Return what was noted."""
-        return list(self._entries.values())
+        return [_entry_of_new(*entry) if isinstance(entry, tuple) else entry for entry in self._entries.values()]

@@ -6,7 +6,7 @@ change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from odmantic import Model
 
@@ -14,15 +14,17 @@ from . import changes, snapshot
 from . import odmantic_internals as odm
 from .errors import ArgumentError, InvalidRequestError, UnmappedInstanceError
 from .holdings import Holdings
-from .hydration import hydrate
-from .identity_map import IdentityKey, identity_key, identity_of
-from .instance_state import InstanceState, describe, remember, state_of
+from .hydration import hydrate, hydrate_all
+from .identity_map import PLAIN_KEYS, IdentityKey, identity_key, identity_of
+from .instance_state import InstanceState, describe, remember, remember_all, state_of
 from .mapping import Mapping, class_mapping
 from .records import Record
 from .references import reconciled, refer_to, references_of
 from .shown import shown
-from .states import Move, State
+from .states import MOVES, Move, State
 from .unloaded import References
+
+_LOADED = MOVES[State.TRANSIENT, Move.LOAD]
 
 
 class Loading(Holdings):
@@ -102,6 +104,57 @@ class Loading(Holdings):
         self._trim()
         self.events.tell_now("load", fresh)
         return fresh
+
+    def load_all(
+        self,
+        mapping: Mapping,
+        records: Sequence[Record],
+        references: Sequence[References],
+        *,
+        in_passing: bool = False,
+        overwrite: bool = False,
+    ) -> list[Model]:
+        """Return the instances of several documents that were just read; see `load`."""
+        if not mapping.references:
+            fresh = self._load_new(mapping, records, in_passing=in_passing)
+            if fresh is not None:
+                return fresh
+        return [
+            self.load(mapping, record, found, in_passing=in_passing, overwrite=overwrite)
+            for record, found in zip(records, references, strict=True)
+        ]
+
+    def _load_new(self, mapping: Mapping, records: Sequence[Record], *, in_passing: bool) -> list[Model] | None:
+        """Load documents that are all met for the first time, of a class that refers to nothing and has no code of the
+        user's for reading: most of a large result.
+
+        Returns:
+            None where it takes more than that; nothing was done then.
+        """
+        if not mapping.repeatable or self._cache_size is not None or self.events.listens("load"):
+            return None
+        model = mapping.model
+        keys: list[IdentityKey] = [
+            (model, key) if type(key := document["_id"]) in PLAIN_KEYS else identity_key(mapping, key)
+            for document, _ in records
+        ]
+        if not self._identities.lacks(keys):
+            return None
+        instances = hydrate_all(mapping, [document for document, _ in records])
+        if instances is None:
+            return None
+        states, owner = remember_all(instances), self._self_ref
+        placed = dict(zip(keys, states, strict=True))
+        if len(placed) < len(keys):  # a document came twice
+            return None
+        for state, key, (_, as_read) in zip(states, keys, records, strict=True):
+            state.state = _LOADED
+            state.owner_ref = owner
+            state.key = key
+            state.as_read = as_read
+            state.in_passing = in_passing
+        self._identities.put_all(placed, instances)
+        return instances
 
     def expect_reloadable(self, instance: object) -> Model:
         """Return *instance* if its document can be read again into it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, cast
 
@@ -47,15 +47,15 @@ class LoggedPort:
     def __getattr__(self, name: str) -> Any:  # what sends nothing, or nothing worth logging
         return getattr(self._port, name)
 
-    async def fetch(self, read: Read) -> list[Record]:
+    async def fetch(self, read: Read) -> Sequence[Record]:
         with self._logged(lambda: shell.find(read, self._show)) as entry:
             records = await self._port.fetch(read)
             entry.documents = len(records)
         return records
 
-    async def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
+    async def batches(self, read: Read, size: int) -> AsyncGenerator[Sequence[Record], None]:
         async for records in self._counted(lambda: shell.find(read, self._show), self._port.batches(read, size)):
-            yield cast("list[Record]", records)
+            yield cast("Sequence[Record]", records)
 
     async def documents(self, read: Read, size: int) -> AsyncGenerator[list[Document], None]:
         async for documents in self._counted(lambda: shell.find(read, self._show), self._port.documents(read, size)):
@@ -65,7 +65,7 @@ class LoggedPort:
         self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
     ) -> AsyncGenerator[list[Document], None]:
         sent = self._port.aggregate(mapping, pipeline, size, options)
-        shown = lambda: shell.aggregate(mapping.collection, pipeline, self._show)  # noqa: E731
+        shown = lambda: shell.aggregate(mapping.collection, pipeline, self._show, options)  # noqa: E731
         async for documents in self._counted(shown, sent):
             yield cast("list[Document]", documents)
 
@@ -73,7 +73,7 @@ class LoggedPort:
         self, mapping: Mapping, pipeline: list[Document], size: int, options: SendOptions = USUAL
     ) -> AsyncGenerator[list[bytes], None]:
         sent = self._port.raw(mapping, pipeline, size, options)
-        shown = lambda: shell.aggregate(mapping.collection, pipeline, self._show)  # noqa: E731
+        shown = lambda: shell.aggregate(mapping.collection, pipeline, self._show, options)  # noqa: E731
         async for documents in self._counted(shown, sent):
             yield cast("list[bytes]", documents)
 

@@ -7,10 +7,10 @@ on stands in this file and in `PRIVATE_NAMES`; a test fails when one of them goe
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, get_args
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import odmantic.model
 import odmantic.typing
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRIVATE_NAMES",
+    "SHARED",
     "BaseODMModel",
     "FieldProxy",
     "IndexModel",
@@ -80,11 +81,13 @@ __all__ = [
     "key_missing",
     "keys_of",
     "makes_values_up",
+    "mark_all",
     "mark_assigned",
     "marked",
     "missing_value",
     "mutable_fields",
     "name_of",
+    "nothing_assigned",
     "odm_fields",
     "on_database",
     "overridden",
@@ -92,6 +95,7 @@ __all__ = [
     "parse_document",
     "primary_field",
     "proxy_path",
+    "put_assigned",
     "refused",
     "resolved_annotations",
     "serialized_fields",
@@ -406,7 +410,17 @@ def assigned_fields(instance: Model) -> set[str] | None:
 def mark_assigned(instance: BaseODMModel, names: set[str]) -> None:
     """Make ODMantic believe that exactly *names* are unsaved."""
     # A slot of ODMantic's; its own __setattr__ would run the validators.
-    object.__setattr__(instance, "__fields_modified__", names)
+    put_assigned(instance, names)
+
+
+# ODMantic tells type checkers that it is a class variable.
+put_assigned = cast("Callable[[BaseODMModel, set[str]], None]", vars(BaseODMModel)["__fields_modified__"].__set__)
+"""What `mark_assigned` does, without the call in between."""
+
+
+def nothing_assigned(instance: Model) -> None:
+    """Make ODMantic believe that all of *instance*, which it has built itself, is saved."""
+    cast("Any", instance).__fields_modified__.clear()  # nobody else has this set
 
 
 def marked(instance: BaseODMModel) -> BaseODMModel:
@@ -414,11 +428,18 @@ def marked(instance: BaseODMModel) -> BaseODMModel:
 
     ODMantic reads it of top-level instances alone, so all embedded ones can share one.
     """
-    mark_assigned(instance, _SHARED)
+    put_assigned(instance, SHARED)
     return instance
 
 
-_SHARED: set[str] = set()
+def mark_all(instances: Iterable[BaseODMModel]) -> None:
+    """Give several embedded instances that slot."""
+    for instance in instances:
+        put_assigned(instance, SHARED)
+
+
+SHARED: set[str] = set()
+"""What all embedded instances have in their slot."""
 
 
 def mutable_fields(model: type[Model]) -> frozenset[str]:
@@ -432,8 +453,22 @@ def client(engine: SyncEngine | AIOEngine) -> object:
 
 
 def collection(engine: SyncEngine | AIOEngine, model: type[Model]) -> Collection:
-    """Return the collection *engine* keeps the documents of *model* in; a subclass may have its own answer."""
-    return cast("Collection", cast("Any", engine).get_collection(model))
+    """Return the collection *engine* keeps the documents of *model* in; a subclass may have its own answer.
+
+    ODMantic's own answer is kept as long as the engine: drivers take long to make a collection, and sessions are short.
+    """
+    own = cast("Any", engine)
+    if "get_collection" in vars(engine) or cast("Any", type(engine)).get_collection not in _ODMANTICS | _ours:
+        return cast("Collection", own.get_collection(model))
+    known = _collections.setdefault(engine, {})
+    found = known.get(model.__collection__)
+    if found is None or found.database is not own.database:
+        found = known[model.__collection__] = cast("Collection", own.get_collection(model))
+    return found
+
+
+_ODMANTICS: set[object] = {cast("Any", SyncEngine).get_collection, cast("Any", AIOEngine).get_collection}
+_collections: WeakKeyDictionary[SyncEngine | AIOEngine, dict[str, Collection]] = WeakKeyDictionary()
 
 
 def keeps_extra(model: type[BaseODMModel]) -> bool:

@@ -5,7 +5,7 @@ Asked by the ports, through `binding`, so that what a session does is never hidd
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
@@ -118,7 +118,7 @@ def as_records(mapping: Mapping, found: object, codec: Codec) -> list[Record]:
     return [(document, encode_document(document, codec, mapping.name)) for document in documents]
 
 
-def without_defaults(mapping: Mapping, records: list[Record], stored: list[Record], codec: Codec) -> list[Record]:
+def without_defaults(mapping: Mapping, records: list[Record], stored: Sequence[Record], codec: Codec) -> list[Record]:
     """Return *records* without the embedded documents that only stand for defaults, as the stored documents lack them.
 
     Arguments:
@@ -189,7 +189,7 @@ def parsing(read: Read) -> Generator[None]:
         raise DocumentError(None if is_document(asked) else asked, read.mapping.document_model, error.inner) from error
 
 
-async def whole_documents(batches: AsyncGenerator[list[Record], None]) -> AsyncGenerator[list[Document], None]:
+async def whole_documents(batches: AsyncGenerator[Sequence[Record], None]) -> AsyncGenerator[list[Document], None]:
     """Yield the documents of records."""
     try:
         async for records in batches:

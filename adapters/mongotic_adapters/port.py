@@ -7,7 +7,7 @@ both; those of the blocking port never suspend.
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -162,11 +162,11 @@ class Port(Protocol):
         """
         ...
 
-    async def fetch(self, read: Read) -> list[Record]:
+    async def fetch(self, read: Read) -> Sequence[Record]:
         """Return the documents *read* asks for."""
         ...
 
-    def batches(self, read: Read, size: int) -> AsyncGenerator[list[Record], None]:
+    def batches(self, read: Read, size: int) -> AsyncGenerator[Sequence[Record], None]:
         """Yield the documents *read* asks for, at most *size* at a time; the cursor is closed with the generator."""
         ...
 
@@ -198,7 +198,7 @@ class Port(Protocol):
     def watch(
         self, mapping: Mapping, pipeline: list[Document], options: dict[str, object]
     ) -> AsyncGenerator[Document, None]:
-        """Yield the change events of the model's collection; without end."""
+        """Yield an empty document once the stream is open, then the model's change events, without end."""
         ...
 
     async def count(self, read: Read) -> int:

@@ -28,6 +28,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
+from . import odmantic_internals as odm
 from .errors import ArgumentTypeError
 from .pymongo_async_cursor import AIOCursor
 from .pymongo_async_sessions import AIOSession, AIOTransaction, driver_session
@@ -85,6 +86,7 @@ class AIOEngine(odmantic.engine.AIOEngine):
             )
         super().__init__(cast("Any", client), database)
 
+    @odm.in_place_of_odmantics
     def get_collection(self, model: type[Model]) -> AsyncCollection[Any]:  # type: ignore[override]  # not Motor's
         """Return the PyMongo collection that holds the documents of *model*.
 

@@ -41,15 +41,18 @@ class Settling(Holdings):
         """
         state = remember(instance)
         self._record(state, instance)
+        # The place of what is in the map is known; that of others may have changed since they had one.
+        key = state.key if state.state is State.PERSISTENT else None
         state.move(Move.FLUSH)
         self.has_flushed = True
         self._no_longer_pending(state)
         self._merged.pop(state.oid, None)
-        still = () if assigned is None else state.absent.difference(assigned)
-        state.absent = frozenset(still)
+        if state.absent:
+            state.absent = state.absent.difference(state.absent if assigned is None else assigned)
         state.snapshot, state.as_read = after, None
         state.references = references
-        key = identity_of(instance)
+        if key is None:
+            key = identity_of(instance)
         other = self._identities.find(key)
         displaced = None if other is None or other is state else other()
         if displaced is not None:  # of a document that was there, and had gone before this one was stored

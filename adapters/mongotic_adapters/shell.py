@@ -20,6 +20,7 @@ from bson import code, datetime_ms, dbref, decimal128, int64, max_key, min_key, 
 
 from .across import TargetKeys
 from .commands import (
+    USUAL,
     Batch,
     Delete,
     FindAndModify,
@@ -29,6 +30,7 @@ from .commands import (
     Operation,
     Read,
     Replace,
+    SendOptions,
     Update,
     Upsert,
 )
@@ -63,12 +65,36 @@ def find(read: Read, show: Callable[[object], str] = value) -> str:
     parts += [f"sort({value(dict(read.sort))})"] if read.sort else []
     parts += [f"skip({read.skip})"] if read.skip else []
     parts += [f"limit({read.limit})"] if read.limit is not None else []
+    parts += [f"{method}({given})" for method, given in _sent(read.options, show).items()]
     return _cut(".".join(parts))
 
 
-def aggregate(collection: str, pipeline: Sequence[Document], show: Callable[[object], str] = value) -> str:
+def aggregate(
+    collection: str,
+    pipeline: Sequence[Document],
+    show: Callable[[object], str] = value,
+    options: SendOptions = USUAL,
+) -> str:
     """Return an `aggregate` command."""
-    return _cut(f"db.{_collection(collection)}.aggregate({show(list(pipeline))})")
+    sent = ", ".join(f"{name}: {given}" for name, given in _sent(options, show).items())
+    return _cut(f"db.{_collection(collection)}.aggregate({show(list(pipeline))}{f', {{{sent}}}' if sent else ''})")
+
+
+def _sent(options: SendOptions, show: Callable[[object], str]) -> dict[str, str]:
+    """Return what goes along with a command, by the names that the shell's methods and options have."""
+    if options is USUAL:
+        return {}
+    hint = options.hint
+    given = {
+        "hint": hint if hint is None or isinstance(hint, str) else dict(cast("Sequence[tuple[str, int]]", hint)),
+        "collation": getattr(options.collation, "document", options.collation),
+        "maxTimeMS": options.max_time_ms,
+        "allowDiskUse": options.allow_disk_use,
+        "readConcern": getattr(options.read_concern, "level", None),
+        "readPref": getattr(options.read_preference, "document", {}).get("mode"),
+    }
+    found = {name: value(item) for name, item in given.items() if item is not None}
+    return found if options.comment is None else {**found, "comment": show(options.comment)}
 
 
 def call(collection: str, method: str, *arguments: object, show: Callable[[object], str] = value) -> str:

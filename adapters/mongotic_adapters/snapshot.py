@@ -10,6 +10,7 @@ Called by `bookkeeping` and `unit_of_work`.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
@@ -18,7 +19,7 @@ import bson
 from bson.codec_options import CodecOptions
 from odmantic import Model
 
-from .encoding import Document, encode_instance, is_document
+from .encoding import Document, encode_instance, encoder, is_document
 from .errors import ArgumentError
 from .mapping import Mapping
 from .shown import shown
@@ -78,9 +79,26 @@ def take(mapping: Mapping, instance: Model, codec: Codec) -> bytes:
     Raises:
         ArgumentError: a value cannot be stored; nothing was sent.
     """
-    return encode_document(
-        encode_instance(mapping, instance), codec, f"{mapping.name} {shown(mapping.key_of(instance))}"
-    )
+    document = encode_instance(mapping, instance)
+    return _encoded(document, codec, lambda: _name(mapping, instance))
+
+
+def _name(mapping: Mapping, instance: Model) -> str:
+    return f"{mapping.name} {shown(mapping.key_of(instance))}"
+
+
+def taker(mapping: Mapping, codec: Codec) -> Callable[[Model], bytes]:
+    """Return a function that takes snapshots of instances of one class; see `take`."""
+    encode, as_bson = encoder(mapping), bson.encode
+
+    def taken(instance: Model) -> bytes:
+        try:
+            encoded = as_bson(encode(instance), False, codec)
+        except Exception:  # noqa: BLE001  # whatever it was: `take` says of which instance
+            return take(mapping, instance, codec)
+        return encoded if len(encoded) <= MAX_DOCUMENT_BYTES else take(mapping, instance, codec)
+
+    return taken
 
 
 def encode_document(document: Document, codec: Codec, name: str) -> bytes:
@@ -94,14 +112,23 @@ def encode_document(document: Document, codec: Codec, name: str) -> bytes:
     Raises:
         ArgumentError: a value cannot be stored, or the document is larger than 16 MiB.
     """
+    return _encoded(document, codec, lambda: name)
+
+
+def encode_keyed(mapping: Mapping, document: Document, codec: Codec) -> bytes:
+    """Return a whole document of a model as BSON; see `encode_document`."""
+    return _encoded(document, codec, lambda: f"{mapping.name} {document['_id']!r}")
+
+
+def _encoded(document: Document, codec: Codec, name: Callable[[], str]) -> bytes:
     try:
-        encoded = bson.encode(document, codec_options=codec)
+        encoded = bson.encode(document, False, codec)
     except Exception as error:  # the driver asks a value for its repr to refuse it, which may raise anything
-        raise ArgumentError(f"{name} cannot be stored: {error}. Nothing was sent.") from error
+        raise ArgumentError(f"{name()} cannot be stored: {error}. Nothing was sent.") from error
     if len(encoded) > MAX_DOCUMENT_BYTES:
         raise ArgumentError(
-            f"{name} cannot be stored: it has {len(encoded):,} bytes and MongoDB takes at most {MAX_DOCUMENT_BYTES:,}. "
-            "Nothing was sent. Move the largest part to a collection of its own, or to GridFS."
+            f"{name()} cannot be stored: it has {len(encoded):,} bytes and MongoDB takes at most "
+            f"{MAX_DOCUMENT_BYTES:,}. Nothing was sent. Move the largest part to a collection of its own, or to GridFS."
         )
     return encoded
 
@@ -118,44 +145,51 @@ def difference(before: bytes, after: bytes, codec: Codec) -> Difference:
     """
     found = Difference()
     if before != after:
-        earlier, now = decode(before, codec), decode(after, codec)
-        for key in {**earlier, **now}:
-            if not _is_step(key) and not (key in earlier and key in now and same(earlier[key], now[key])):
-                raise ArgumentError(
-                    f"the key {key!r} of a document was changed, but no update command can name a key that is empty, "
-                    "begins with $ or has a dot in it. Nothing was sent. Store it under another key."
-                )
-        _compare(earlier, now, "", found)
+        _compare(decode(before, codec), decode(after, codec), "", found)
     return found
 
 
 def _compare(before: Document, after: Document, prefix: str, found: Difference) -> None:
     for key, value in after.items():
-        path = f"{prefix}{key}"
         if key not in before:
-            found.assigned[path] = value
+            found.assigned[_path(prefix, key)] = value
         elif not same(before[key], value):
-            earlier = before[key]
+            path, earlier = _path(prefix, key), before[key]
             if is_document(earlier) and is_document(value) and _addressable(earlier, value):
                 _compare(earlier, value, f"{path}.", found)
             else:
                 found.assigned[path] = value
-    found.removed.extend(f"{prefix}{key}" for key in before if key not in after)
+    found.removed.extend(_path(prefix, key) for key in before if key not in after)
+
+
+def _path(prefix: str, key: str) -> str:
+    if not _is_step(key):
+        raise ArgumentError(
+            f"the key {key!r} of a document was changed, but no update command can name a key that is empty, "
+            "begins with $ or has a dot in it. Nothing was sent. Store it under another key."
+        )
+    return f"{prefix}{key}"
 
 
 def same(before: object, after: object) -> bool:
     """Tell whether two decoded values are the same in the database: equal, of one type, and NaN equals itself."""
-    if type(before) is not type(after):
+    kind = type(before)
+    if kind is not type(after):
         return False
+    if kind in _ALIKE_IF_EQUAL:  # most of what there is
+        return before == after
     if isinstance(before, dict):
         one, other = cast("Document", before), cast("Document", after)
-        return list(one) == list(other) and all(same(value, other[key]) for key, value in one.items())
+        return list(one) == list(other) and all(map(same, one.values(), other.values()))
     if isinstance(before, list):
         items, others = cast("list[object]", before), cast("list[object]", after)
         return len(items) == len(others) and all(map(same, items, others))
     if isinstance(before, float):
         return repr(before) == repr(after)  # NaN is itself, and -0.0 is not 0.0
     return before == after
+
+
+_ALIKE_IF_EQUAL: frozenset[type] = frozenset({str, int, bool, bytes, type(None), bson.ObjectId, datetime.datetime})
 
 
 MISSING = object()

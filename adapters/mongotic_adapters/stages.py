@@ -13,7 +13,7 @@ from .aggregates import nothing
 from .calculation import Calculation
 from .column_reader import ColumnReader, missing_key
 from .columns import column_of
-from .commands import Read
+from .commands import Read, matching
 from .computed import Scope, aggregates_in, rendered
 from .distinct import column_value
 from .encoding import Document
@@ -50,7 +50,7 @@ def counting(asked: Calculation, read: Read, *, once: bool) -> list[Document]:
 
 def _pipeline(asked: Calculation, read: Read, once: bool) -> list[Document]:
     documents = DocumentScope(asked.mapping, compiler.condition)
-    stages: list[Document] = [{"$match": read.filter}] if read.filter else []
+    stages = matching(read.filter)
     row: Document = {}
     scope: Scope = documents
     if asked.by_group:

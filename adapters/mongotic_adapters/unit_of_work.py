@@ -6,7 +6,7 @@ anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -14,6 +14,7 @@ from odmantic import Model
 
 from . import single_document, snapshot
 from .bookkeeping import Bookkeeping
+from .collector import paused
 from .commands import Batch, Delete, Insert, Operation, Replace, Update, Upsert
 from .encoding import Document, encode_key
 from .holdings import Merge
@@ -23,6 +24,7 @@ from .mapping import Mapping, class_mapping
 from .references import references_of
 from .snapshot import Difference
 from .states import State
+from .unloaded import NO_REFERENCES, References
 
 
 class Change:
@@ -35,9 +37,11 @@ class Change:
         replaces: the deleted instance whose document it takes the place of.
         version: what the version field holds once it is written; None for a model without one.
         partial: only some fields of a merged instance are written, so that its document must be read afterwards.
+        references: what the instance refers to.
     """
 
     __slots__ = ("after", "instance", "operation", "partial", "references", "replaces", "version")
+    references: References
 
     # No dataclass: pyright takes an attribute declared as Model for unknown, because of the metaclass.
     def __init__(
@@ -49,6 +53,7 @@ class Change:
         replaces: Model | None = None,
         version: int | None = None,
         partial: bool = False,
+        references: References | None = None,
     ) -> None:
         self.instance = instance
         self.operation = operation
@@ -56,7 +61,7 @@ class Change:
         self.replaces = replaces
         self.version = version
         self.partial = partial
-        self.references = references_of(instance)
+        self.references = references_of(instance) if references is None else references
 
     @property
     def assigned(self) -> list[str] | None:
@@ -70,10 +75,19 @@ class Change:
 
 @dataclass(slots=True)
 class Step:
-    """The changes of one kind to one collection, written by one call of the driver."""
+    """The changes of one kind to one collection, written by one call of the driver.
+
+    Attributes:
+        mapping: the model.
+        inserts: it stores new documents, and nothing else.
+        changes: in order.
+        size: of their documents, in bytes.
+    """
 
     mapping: Mapping
+    inserts: bool = False
     changes: list[Change] = field(default_factory=lambda: cast("list[Change]", []))
+    size: int = 0
 
     def batch(self) -> Batch:
         """Return what is to be sent."""
@@ -102,6 +116,11 @@ def plan(books: Bookkeeping) -> Plan:
     Raises:
         ArgumentError: a value cannot be stored; nothing was sent.
     """
+    with paused:
+        return _plan(books)
+
+
+def _plan(books: Bookkeeping) -> Plan:
     books.cascade()
     inserts, consumed = _inserts(books)
     updates, unchanged = _updates(books)
@@ -123,11 +142,22 @@ def _inserts(books: Bookkeeping) -> tuple[list[Change], set[int]]:
     """Return the inserts, and the ids of the deleted instances whose documents they replace."""
     marked = {identity_of(instance): instance for instance in books.deleted}
     changes: list[Change] = []
+    kinds: dict[type, tuple[Mapping, Callable[[Model], bytes]]] = {}
+    only_new = books.has_only_new
     for instance in books.new:
-        if remember(instance).state is not State.PENDING and identity_of(instance) not in marked:
+        is_new = only_new or remember(instance).state is State.PENDING
+        if not is_new and not (marked and identity_of(instance) in marked):
             continue
-        mapping = class_mapping(type(instance))
-        after = snapshot.take(mapping, instance, books.codec(mapping))
+        known = kinds.get(type(instance))
+        if known is None:
+            mapping = class_mapping(type(instance))
+            known = kinds[type(instance)] = mapping, snapshot.taker(mapping, books.codec(mapping))
+        mapping, take = known
+        after = take(instance)
+        if not marked and mapping.version is None:
+            references = None if mapping.references else NO_REFERENCES
+            changes.append(Change(instance, Insert(after), after, references=references))
+            continue
         replaced = marked.get(identity_of(instance)) if marked else None
         version = None
         if mapping.version is not None:
@@ -226,26 +256,25 @@ commands by the driver, and then it could not be told which of them failed."""
 def _steps(changes: Iterable[Change]) -> list[Step]:
     """Group *changes* by collection, in order of first appearance, so that each group is one command."""
     groups: dict[Mapping, list[Step]] = {}
-    sizes: dict[Mapping, int] = {}
     for change in changes:
         mapping = class_mapping(type(change.instance))
         steps = groups.setdefault(mapping, [])
         size = 0 if change.after is None else len(change.after)
-        if not steps or not _fits(steps[-1], change, sizes[mapping] + size):
-            steps.append(Step(mapping))
-            sizes[mapping] = 0
+        if not steps or not _fits(steps[-1], change, size):
+            steps.append(Step(mapping, isinstance(change.operation, Insert)))
         steps[-1].changes.append(change)
-        sizes[mapping] += size
+        steps[-1].size += size
     return [step for steps in groups.values() for step in steps]
 
 
 def _fits(step: Step, change: Change, size: int) -> bool:
-    kind = isinstance(step.changes[0].operation, Insert)
     if step.mapping.version is not None and isinstance(change.operation, (Update, Delete)):
         # The server counts the documents of several operations as one number. Which of them met no document could not
         # be found out: another writer may have counted the same version up, and have written the same values.
         return False
-    return isinstance(change.operation, Insert) is kind and len(step.changes) < MOST_OPERATIONS and size <= MOST_BYTES
+    if isinstance(change.operation, Insert) is not step.inserts:
+        return False
+    return len(step.changes) < MOST_OPERATIONS and step.size + size <= MOST_BYTES
 
 
 def _depth(step: Step) -> int:

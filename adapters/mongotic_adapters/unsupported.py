@@ -50,6 +50,30 @@ def subquery() -> UnsupportedError:
     )
 
 
+def exists() -> UnsupportedError:
+    """Return the error for the question whether a query gives anything, asked inside of a statement."""
+    return UnsupportedError(
+        "a statement cannot stand inside of another one; session.scalars(statement).exists() tells whether it gives "
+        "anything"
+    )
+
+
+def union() -> UnsupportedError:
+    """Return the error for several queries as one."""
+    return UnsupportedError(
+        "there are no unions; of one model, give one query both conditions: where(or_(...)), and distinct() for "
+        "columns; of several, use session.aggregate() with $unionWith"
+    )
+
+
+def lock() -> UnsupportedError:
+    """Return the error for a lock on what a query gives."""
+    return UnsupportedError(
+        "MongoDB has no SELECT FOR UPDATE; change the document in a transaction, where another change of it is a "
+        "conflict (run_transaction begins anew), or in one step: update(...).returning(...), or __version_field__"
+    )
+
+
 def text() -> UnsupportedError:
     """Return the error for a condition in SQL."""
     return UnsupportedError(

@@ -15,8 +15,8 @@ from typing import Any, TypeAlias, cast
 
 from . import odmantic_internals as odm
 from . import single_document
-from .compiler import expression
 from .computed import Computed
+from .computed_changes import computed_change
 from .encoding import Document
 from .errors import ArgumentError
 from .mapping import Mapping
@@ -98,7 +98,9 @@ class Changes:
             return Change(target, compiled(value, target, where))
         if isinstance(value, (odm.FieldProxy, Computed)):
             return Change(
-                target, Compiled("$set", expression(mapping, cast("object", value)), None), is_expression=True
+                target,
+                Compiled("$set", computed_change(target, cast("object", value), where), None),
+                is_expression=True,
             )
         if isinstance(value, odm.QueryExpression):
             raise ArgumentError(f"{where}: {target.name!r} is given a condition, which is no value; see case()")
@@ -125,10 +127,18 @@ class Changes:
         Raises:
             ArgumentError: operators are mixed with computed values.
         """
-        return self._pipeline() if self.is_pipeline else self.operators()
+        return self._pipeline() if self.is_pipeline or self._counts_from_default else self.operators()
+
+    @property
+    def _counts_from_default(self) -> bool:
+        """Whether a missing version stands for another number than 0, and a pipeline can count from there."""
+        version = self.mapping.version
+        if version is None or version.default() == 0 or not isinstance(version.default(), int):
+            return False
+        return all("$" not in path and change.compiled.name == "$set" for path, change in self.by_path.items())
 
     def operators(self) -> Document:
-        """Return the update document of values and operators; the version is counted up."""
+        """Return the update document of values and operators; the version is counted up, by `single_document.step`."""
         update: dict[str, Document] = {}
         for path, change in self.by_path.items():
             update.setdefault(change.compiled.name, {})[path] = change.compiled.operand

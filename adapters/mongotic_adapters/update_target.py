@@ -82,6 +82,11 @@ class Target:
         return any(part in _ANYTHING for part in self.types)
 
     @property
+    def takes_null(self) -> bool:
+        """Whether null is a value that fits."""
+        return self.is_anything or any(part in (None, type(None)) for part in _alternatives(self.annotation))
+
+    @property
     def is_set(self) -> bool:
         """Whether a set lies there, which has no order and no element twice."""
         return any((get_origin(part) or part) in _SETS for part in self.types)

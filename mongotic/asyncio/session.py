@@ -37,7 +37,7 @@ from ..loading_options import LoadOption, load_plan
 from ..query_results import SelectResult, buffered_rows
 from ..result import Result
 from ..select_statement import Select
-from ..session import SessionBase, operation_name, perform
+from ..session import SessionBase, field_names, operation_name, perform
 from ..settings import SessionOptions, settings
 from ..statements import Delete, Insert, Returning, Update, delete
 from .result import AsyncScalarResult, AsyncSelectResult
@@ -213,10 +213,14 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
         full_document: str | None = None,
         resume_after: Mapping[str, object] | None = None,
     ) -> AsyncStream[Change]:
-        """Walk the changes that anybody makes to a model's documents from now on; see `Session.watch`."""
+        """Walk the changes that anybody makes to a model's documents; see `Session.watch`.
+
+        It tells of what happens after `async with session.watch(User) as changes`, or `await session.watch(User)`;
+        without them, after the loop has begun.
+        """
         with self._operation("watch"):
             events = watch_query(self._port, self._books, model, pipeline, full_document, resume_after)
-            return AsyncStream(self.guarded(events))
+            return AsyncStream(self.guarded(events), opened=True)
 
     # -- writes --------------------------------------------------------------------------------------------------
 
@@ -279,7 +283,8 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
         self, instance: Model, names: Sequence[str] | None = None, *, options: Sequence[LoadOption] = ()
     ) -> None:
         """Read the document of an instance again, into the instance; see `Session.refresh`."""
-        await self._do(reading.refresh(self._port, self._books, instance, names, self._refresh_plan(instance, options)))
+        plan, fields = self._refresh_plan(instance, options), field_names("refresh", names)
+        await self._do(reading.refresh(self._port, self._books, instance, fields, plan))
 
     async def close(self) -> None:
         """End the session; see `Session.close`."""
@@ -352,6 +357,16 @@ class async_sessionmaker(Generic[SyncResults]):  # noqa: N801  # the name mongot
         self._bind: AsyncBind = bind
         self._options = options
         self._sync_results = sync_results
+
+    @property
+    def bind(self) -> AsyncBind:
+        """What the sessions are bound to; see `sessionmaker.bind`."""
+        return self._bind
+
+    @property
+    def options(self) -> SessionOptions:
+        """What the sessions are given besides; see `sessionmaker.options`."""
+        return self._options.copy()
 
     def __call__(self) -> AsyncSession[SyncResults]:
         """Return a new session."""

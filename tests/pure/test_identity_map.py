@@ -22,7 +22,7 @@ from mongotic_adapters import instance_state
 from mongotic_adapters.encoding import encode_instance
 from mongotic_adapters.hydration import hydrate
 from mongotic_adapters.identity_map import IdentityMap, identity_key, identity_of
-from mongotic_adapters.instance_state import InstanceState, remember, state_of
+from mongotic_adapters.instance_state import InstanceState, new_state, remember, state_of
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.states import State
 from tests.pure import models
@@ -244,7 +244,7 @@ def test_an_instance_in_a_circle_is_forgotten_too() -> None:
 
 def test_an_id_used_again_does_not_bring_back_the_former_state() -> None:
     former, user = User(name="former"), User(name="a")
-    stale = InstanceState(former)
+    stale = new_state(former)
     stale.state = State.PERSISTENT
     known_states()[id(user)] = stale
     assert state_of(user) is None
@@ -255,7 +255,7 @@ def test_an_id_used_again_does_not_bring_back_the_former_state() -> None:
 def test_a_late_farewell_does_not_forget_the_next_instance_with_that_id() -> None:
     user = User(name="a")
     former = User(name="former")
-    stale = InstanceState(former)
+    stale = new_state(former)
     stale.oid = id(user)
     state = remember(user)
     del former

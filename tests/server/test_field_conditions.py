@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from bson import Regex
-from odmantic import EmbeddedModel, Field, Model
+from odmantic import EmbeddedModel, Field, Model, Reference
 from pymongo.database import Database
 
 import mongotic
-from mongotic import ArgumentError, OperationalError, col, delete, desc, func, or_, select, text_search, update
+from mongotic import ArgumentError, and_, col, delete, desc, func, joinedload, or_, select, text_search, update
 from mongotic.asyncio import AsyncSession
 from tests.conftest import Document
 
@@ -83,6 +83,10 @@ CASES: list[tuple[str, Any, str]] = [
     ("elem_match of or", lambda: c["lines"].elem_match(or_(col(Line.sku) == "b", col(Line.qty) == 1)), "b"),
     ("elem_match of ODMantic's", lambda: c["lines"].elem_match(untyped.col(Line.sku) == "b"), "b"),
     ("elem_match of plain values", lambda: c["scores"].elem_match({"$gt": 1, "$lt": 9}), "b"),
+    ("elem_match of the list's own column", lambda: c["scores"].elem_match(c["scores"] > 1, c["scores"] < 9), "b"),
+    ("any of the list's own column", lambda: c["scores"].any(and_(c["scores"] > 1, c["scores"] < 9)), "b"),
+    ("elem_match of the own column and a dict", lambda: c["scores"].elem_match(c["scores"] > 1, {"$lt": 9}), "b"),
+    ("elem_match of a pattern", lambda: c["tags"].elem_match(c["tags"].match("^x")), "a"),
     ("size", lambda: c["tags"].size(1), "b"),
     ("exists", lambda: c["scores"].exists(), "ab"),
     ("exists not", lambda: c["scores"].exists(False), "c"),
@@ -125,8 +129,42 @@ async def test_a_condition(session: AsyncSession, make: Any, expected: str) -> N
 async def test_near_gives_the_nearest_first(session: AsyncSession) -> None:
     found = await session.scalars(select(Thing).where(c["place"].near(point(OSLO)))).all()
     assert [thing.name[0] for thing in found] == ["b", "c", "a"]
-    with pytest.raises(OperationalError, match="near"):
-        await session.scalars(select(Thing).where(c["place"].near(point(OSLO)))).count()
+
+
+async def test_near_in_pipelines(session: AsyncSession) -> None:
+    near = c["place"].near(point(OSLO), max_distance=1_500_000)
+    numbers = select(Thing.name).where(near, Thing.number > 0)
+    assert await session.scalars(select(Thing).where(near)).count() == 2
+    assert await session.scalars(select(Thing).where(near).limit(1)).count() == 1
+    assert await session.scalars(numbers).count() == 1
+    assert await session.scalar(select(func.count(Thing.id)).where(near)) == 2
+    assert list(await session.scalars(numbers.distinct()).all()) == ["bob"]
+    computed = select((col(Thing.number) * 2).label("twice")).where(c["place"].near(point(OSLO)))
+    assert list(await session.scalars(computed).all()) == [16, -6, 10]
+    piped = select(Thing).where(near).pipeline({"$project": {"_id": 0, "name": 1}})
+    assert list(await session.aggregate(Thing, piped).all()) == [{"name": "bob"}, {"name": "cid runs"}]
+    found = await session.aggregate(Thing, select(Thing).where(near).pipeline()).all()
+    assert all(set(thing) <= {"_id", *Thing.model_fields} for thing in found)
+
+
+class Visit(Model):
+    place: dict[str, Any]
+    thing: Thing = Reference()
+
+
+async def test_near_of_what_refers_to_others(session: AsyncSession, raw: Database[Document]) -> None:
+    raw["visit"].create_index([("place", "2dsphere")])
+    thing = (await session.scalars(select(Thing)).all())[0]
+    session.add_all([Visit(place=point(place), thing=thing) for place in (ROME, OSLO)])
+    await session.commit()
+    session.expunge_all()
+    near = select(Visit).where(col(Visit.place).near(point(OSLO)))
+    nearest = await session.scalars(near).first()
+    assert nearest is not None
+    assert nearest.place == point(OSLO)
+    joined = await session.scalars(near.options(joinedload(Visit.thing))).all()
+    assert [visit.place for visit in joined] == [point(OSLO), point(ROME)]
+    assert {visit.thing.name for visit in joined} == {thing.name}
 
 
 async def test_how_well_words_fit(session: AsyncSession) -> None:
@@ -153,6 +191,10 @@ MISTAKES: list[tuple[str, Any, type[Exception], str]] = [
     ("elem_match of a bool", lambda: c["lines"].elem_match(True), TypeError, "takes conditions"),
     ("elem_match of another model", lambda: c["lines"].elem_match(col(Thing.name) == "a"), ArgumentError, "no field"),
     ("elem_match of a computed value", lambda: c["lines"].elem_match(col(Line.qty) * 2 > 3), ArgumentError, "computed"),
+    ("elem_match of another field", lambda: c["scores"].elem_match(c["number"] > 3), ArgumentError, "of an element"),
+    ("elem_match of either", lambda: c["scores"].elem_match(or_(c["scores"] > 3, c["scores"] < 1)), ArgumentError,
+     "of an element"),
+    ("elem_match twice", lambda: c["scores"].elem_match(c["scores"] > 3, c["scores"] > 1), ArgumentError, "twice"),
     ("a field of an element in where", lambda: select(Thing).where(col(Line.sku) == "a"), ArgumentError, "one model"),
     ("a field of an element selected", lambda: select(col(Line.sku)), TypeError, "through the field that holds it"),
     ("a field of an element computed", lambda: select(col(Line.qty) * 2), TypeError, "through the field that holds it"),

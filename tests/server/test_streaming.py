@@ -168,6 +168,21 @@ async def test_changes_of_others_are_seen(backend: Backend, raw: Database[Docume
     assert seen[0][2] == "Ann"
 
 
+async def test_what_happens_before_the_first_step_is_seen(backend: Backend, raw: Database[Document]) -> None:
+    raw["user"].insert_one({"_id": 0, "name": "before"})
+    async with backend.maker()() as session:
+        async with asyncio.timeout(20), session.watch(User) as changes:
+            raw["user"].insert_one({"_id": 1, "name": "Ann"})
+            first = await anext(aiter(changes))
+        assert (first.operation, first.key) == ("insert", 1)
+        assert isinstance(first.instance, User)
+        after = session.watch(User, resume_after=cast("Any", first.resume_token))
+        raw["user"].delete_one({"_id": 1})
+        async with asyncio.timeout(20):
+            assert (await anext(aiter(after))).operation == "delete"
+        await after.close()
+
+
 # -- plans, and what goes along -----------------------------------------------------------------------------------
 
 
@@ -235,6 +250,18 @@ async def test_options_go_along_with_the_command(session: AsyncSession, commands
 def test_wrong_options_are_refused(wrong: Any) -> None:
     with pytest.raises(ArgumentError, match=next(iter(wrong))):
         select(User).execution_options(**wrong)
+
+
+def test_what_goes_along_is_shown() -> None:
+    along: Any = {"collation": Collation("en", strength=2), "comment": "why", "max_time_ms": 50, "allow_disk_use": True}
+    levels: Any = {"read_concern": ReadConcern("majority"), "read_preference": ReadPreference.SECONDARY}
+    query = select(User).with_hint([("_id", 1)]).execution_options(comment="why", max_time_ms=50)
+    assert str(query) == 'db.user.find().hint({_id: 1}).maxTimeMS(50).comment("why")'
+    assert str(select(User).with_hint("_id_").execution_options(**levels)) == (
+        'db.user.find().hint("_id_").readConcern("majority").readPref("secondary")'
+    )
+    shown = str(select(User.name).distinct().execution_options(**along))
+    assert shown.endswith('strength: 2}, maxTimeMS: 50, allowDiskUse: true, comment: "why"})')
 
 
 def test_a_statement_is_shown_as_the_shell_writes_it() -> None:

@@ -26,6 +26,9 @@ def try_wheel(wheel: Path, folder: Path) -> None:
         requirement = f"{wheel}[{','.join(extras)}]"
         subprocess.run([python, "-I", "-m", "pip", "install", "--quiet", requirement], cwd=folder, check=True)
         subprocess.run([python, "-I", "-W", "error", script, *extras], cwd=folder, check=True)
+    tests = shutil.copy(Path(__file__).with_name("user_tests.py"), folder)
+    subprocess.run([python, "-I", "-m", "pip", "install", "--quiet", "pytest"], cwd=folder, check=True)
+    subprocess.run([python, "-I", "-W", "error", "-m", "pytest", "--quiet", tests], cwd=folder, check=True)
 
 
 def main() -> None:

@@ -7,16 +7,16 @@ import importlib
 import pkgutil
 import re
 import sys
-from importlib import metadata, resources
+from importlib import metadata
 
 DISTRIBUTION = "mongotic-odmantic"
-PACKAGES = ("mongotic", "mongotic_adapters", "mongotic_migration")
+PACKAGES = ("mongotic", "mongotic_adapters", "mongotic_migration", "pytest_mongotic")
 RUNTIME = {"odmantic", "motor", "pymongo", "pydantic", "typing-extensions"}
 # What a module may need beyond that, and so may fail to import without: {its extra: (module, what it imports)}.
 OPTIONAL = {
     "migrate": ("mongotic_migration", {"libcst", "rich", "typer"}),
-    "fastapi": ("mongotic.fastapi", {"fastapi", "starlette"}),
-    "(pytest loads its plugin)": ("mongotic.testing", {"pytest", "pytest_asyncio"}),
+    "fastapi": ("mongotic.fastapi", {"anyio", "fastapi", "starlette"}),
+    "pytest": ("pytest_mongotic", {"pytest"}),
 }
 
 
@@ -29,15 +29,21 @@ def check_requirements() -> None:
 
 def check_typed() -> None:
     """Type checkers use the annotations of a package only if it carries py.typed."""
+    installed = {str(file) for file in metadata.files(DISTRIBUTION) or []}
     for package in PACKAGES:
-        assert resources.files(package).joinpath("py.typed").is_file(), f"{package} has no py.typed"
+        assert f"{package}/py.typed" in installed, f"{package} has no py.typed"
 
 
 def check_imports(extras: set[str]) -> int:
     """Import every module, and return how many there are; only what an extra that is not here would bring may miss."""
     count = 0
     for package in PACKAGES:
-        root = importlib.import_module(package)
+        try:
+            root = importlib.import_module(package)
+        except ModuleNotFoundError as missing:
+            if not may_miss(package, missing.name, extras):
+                raise
+            continue
         for found in pkgutil.walk_packages(root.__path__, f"{package}.", onerror=lambda _: None):
             if found.name.endswith(".__main__"):  # importing it would run the program
                 continue

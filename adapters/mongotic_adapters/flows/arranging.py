@@ -5,7 +5,7 @@ Made by the facade's results for `unique()` and `partitions()`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Generic, TypeVar, cast
 
 from odmantic import Model
@@ -40,9 +40,9 @@ class Unique(Lookup[T, T], Generic[F, T]):
         seen = Seen()
         return [item for item in await self._inner.all() if seen.add(self._compared(item))][:at_most]
 
-    async def make(self, found: list[T]) -> list[T]:
+    async def make(self, found: Sequence[T]) -> list[T]:
         """Return them as they are."""
-        return found
+        return list(found)
 
     async def stream(self) -> AsyncGenerator[T, None]:
         """Yield the items; what was seen is remembered."""

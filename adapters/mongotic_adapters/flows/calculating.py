@@ -61,7 +61,7 @@ class Calculated(Lookup[Document, T]):
             found += documents
         return found
 
-    async def make(self, found: list[Document]) -> list[T]:
+    async def make(self, found: Sequence[Document]) -> list[T]:
         """Return the rows or values."""
         return self._make(found)
 

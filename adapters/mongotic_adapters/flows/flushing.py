@@ -12,6 +12,7 @@ from odmantic import Model
 
 from .. import snapshot
 from ..bookkeeping import Bookkeeping
+from ..collector import paused
 from ..commands import Delete, Insert, Read, Update, WriteReport
 from ..driver_errors import flush_error, integrity_error
 from ..encoding import Document, encode_key, is_document
@@ -93,7 +94,8 @@ async def _write_steps(port: Port, books: Bookkeeping, todo: Plan, *, tell: bool
 
 async def report_plan(books: Bookkeeping, todo: Plan) -> None:
     """Tell listeners that everything planned is written."""
-    await report_written(books, _changes(todo), [change.instance for change in _changes(todo)])
+    if books.events.hears_of_writes:
+        await report_written(books, _changes(todo), [change.instance for change in _changes(todo)])
     if todo.steps:
         await books.events.tell("after_flush")
 
@@ -154,6 +156,8 @@ async def _read_partial(port: Port, books: Bookkeeping, step: Step) -> None:
 
     They are written already; what cannot be read back now counts as expired, and the rest of the flush goes on.
     """
+    if step.inserts:
+        return
     partial = {identity_of(change.instance): change.instance for change in step.changes if change.partial}
     if not partial:
         return
@@ -172,14 +176,15 @@ async def _read_partial(port: Port, books: Bookkeeping, step: Step) -> None:
 
 
 def _settle(books: Bookkeeping, changes: Sequence[Change], written: list[Model]) -> None:
-    for change in changes:
-        if change.after is None:
-            books.removed(change.instance)
-        else:
-            if change.replaces is not None:
-                books.removed(change.replaces)
-            books.written(change.instance, change.after, change.references, change.assigned, change.version)
-        written.append(change.instance)
+    with paused:
+        for change in changes:
+            if change.after is None:
+                books.removed(change.instance)
+            elif type(change.operation) is not Insert or not books.inserted(change.instance, change.after):
+                if change.replaces is not None:
+                    books.removed(change.replaces)
+                books.written(change.instance, change.after, change.references, change.assigned, change.version)
+            written.append(change.instance)
 
 
 def _unwritten(todo: Plan, written: Sequence[Model]) -> list[Model]:
@@ -210,6 +215,8 @@ async def _stale(port: Port, step: Step, report: WriteReport, todo: Plan, writte
 
     The server only counts them, so their documents are looked for.
     """
+    if step.inserts:
+        return []
     updates = [change for change in step.changes if isinstance(change.operation, Update)]
     removals = [change for change in step.changes if isinstance(change.operation, Delete)]
     try:
@@ -294,10 +301,12 @@ def _missing(step: Step, report: WriteReport, written: Sequence[Model], todo: Pl
     Raises:
         StaleDataError: the model has a version field, and somebody else has deleted them.
     """
+    if report.deleted is None:
+        return []
     removals = [change for change in step.changes if isinstance(change.operation, Delete)]
     if not removals or not _falls_short(report.deleted, removals):
         return []
-    missing = len(removals) - cast("int", report.deleted)
+    missing = len(removals) - report.deleted
     message = f"{missing} of {len(removals)} {step.mapping.name} documents to be deleted were gone already"
     if step.mapping.version is not None:
         gone = [change.instance for change in removals]  # it was sent alone

@@ -11,6 +11,7 @@ from odmantic import Model
 from .. import odmantic_internals as odm
 from .. import single_document, snapshot
 from ..bulk import batches
+from ..collector import paused
 from ..commands import Insert, Operation, WriteReport
 from ..conflicts import OnConflict
 from ..driver_errors import flush_error, integrity_error, row_error
@@ -200,9 +201,8 @@ async def insert(
 def _operations(port: Port, mapping: Mapping, encoded: Sequence[Document], rule: OnConflict | None) -> list[Operation]:
     codec = port.codec(mapping)
     # A document by itself is measured, too: as part of an upsert it has the same limit.
-    inserts = [
-        Insert(snapshot.encode_document(document, codec, f"{mapping.name} {document['_id']!r}")) for document in encoded
-    ]
+    with paused:
+        inserts = [Insert(snapshot.encode_keyed(mapping, document, codec)) for document in encoded]
     if rule is None or not rule.fields:
         return list(inserts)
     return [rule.operation(mapping, document) for document in encoded]

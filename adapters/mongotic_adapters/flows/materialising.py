@@ -6,7 +6,7 @@ Called by `reading`, `querying` and `flushing` with the plan of the query; see `
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
 from functools import partial
 from itertools import islice, repeat
@@ -24,8 +24,9 @@ from ..joining import Join, Joined, joins, pipeline, sort_targets, split
 from ..load_plan import USUAL_PLAN, LoadPlan, Way
 from ..mapping import FieldMap, Mapping
 from ..odmantic_internals import target_missing
-from ..port import BATCH_DOCUMENTS, Port
-from ..records import Record
+from ..port import Port
+from ..records import Record, Records
+from ..records import chunks as decoded
 from ..unloaded import NO_REFERENCES, References, Target, Unloaded, unloaded
 
 Targets: TypeAlias = dict[IdentityKey, Model]
@@ -34,12 +35,15 @@ Targets: TypeAlias = dict[IdentityKey, Model]
 KEYS_AT_ONCE = 10_000
 """How many keys one `$in` query asks for; far below the limit of a command's size."""
 
+CHUNKS_AT_ONCE = 20
+"""For how many chunks of documents the garbage collector is paused at a time."""
+
 FEW = 10
 """Up to how many documents are asked for together with what they refer to, if nothing else was chosen: `$lookup` costs
 the server more for each, and saves a round trip for each model."""
 
 
-async def fetch(port: Port, read: Read, plan: LoadPlan) -> list[Record]:
+async def fetch(port: Port, read: Read, plan: LoadPlan) -> Sequence[Record]:
     """Return the documents *read* asks for: a `find` command, or an `aggregate` with a `$lookup` per joined
     reference."""
     if not read.mapping.references:
@@ -54,7 +58,7 @@ async def fetch(port: Port, read: Read, plan: LoadPlan) -> list[Record]:
     return split(read.mapping, wanted, found, port.codec)
 
 
-async def batches(port: Port, read: Read, plan: LoadPlan, size: int) -> AsyncGenerator[list[Record], None]:
+async def batches(port: Port, read: Read, plan: LoadPlan, size: int) -> AsyncGenerator[Sequence[Record], None]:
     """Yield the same documents, at most *size* at a time."""
     wanted = _wanted(port, read, plan)
     expect_sortable(port, read)
@@ -117,19 +121,22 @@ async def materialise(
     Raises:
         DocumentError: a document does not fit the model, or refers to one that does not exist.
     """
-    references: Iterable[References | None] = repeat(NO_REFERENCES, len(records))
+    references: Iterator[References] = repeat(NO_REFERENCES)
     if mapping.references:
-        references = await load_references(port, books, mapping, records, plan, in_passing=in_passing)
-    waiting = zip(records, references, strict=True)
+        if isinstance(records, Records):
+            records = list(records)  # each is looked at twice, and decoded once
+        found = await load_references(port, books, mapping, records, plan, in_passing=in_passing)
+        records = [record for record, targets in zip(records, found, strict=True) if targets is not None]
+        references = (targets for targets in found if targets is not None)
     instances: list[Model] = []
-    for _ in range(0, len(records), BATCH_DOCUMENTS):
+    chunks = decoded(records)
+    while True:
         with paused:
-            instances += [
-                books.load(mapping, record, found, in_passing=in_passing, overwrite=overwrite)
-                for record, found in islice(waiting, BATCH_DOCUMENTS)
-                if found is not None
-            ]
-    return instances
+            for chunk in islice(chunks, CHUNKS_AT_ONCE):
+                targets = list(islice(references, len(chunk)))
+                instances += books.load_all(mapping, chunk, targets, in_passing=in_passing, overwrite=overwrite)
+        if len(instances) == len(records):
+            return instances
 
 
 async def load_references(

@@ -47,7 +47,7 @@ class Pipeline(Lookup[Document, object]):
             found += documents
         return found
 
-    async def make(self, found: list[Document]) -> list[object]:
+    async def make(self, found: Sequence[Document]) -> list[object]:
         """Return the documents as they are."""
         return cast("list[object]", found)
 
@@ -87,7 +87,7 @@ class HydratedPipeline(Pipeline):
         super().__init__(port, mapping, stages, options)
         self._books = books
 
-    async def make(self, found: list[Document]) -> list[object]:
+    async def make(self, found: Sequence[Document]) -> list[object]:
         """Return the session's instances of the documents, and load what they refer to."""
         codec = self._port.codec(self._mapping)
         records: list[Record] = [(document, bson.encode(document, codec_options=codec)) for document in found]
@@ -149,11 +149,14 @@ class Change:
 async def watch(
     port: Port, events: Dispatch, mapping: Mapped, stages: list[Document], options: dict[str, object]
 ) -> AsyncGenerator[Change, None]:
-    """Yield the changes of a model's collection; without end."""
+    """Yield a change called "open" once the stream is open, and then those of a model's collection; without end."""
     codec = port.codec(mapping)
     changes = port.watch(mapping, stages, options)
     try:
         async for event in changes:
+            if not event:
+                yield Change({"operationType": "open", "_id": None}, None)
+                continue
             document = event.get("fullDocument")
             instance: Model | None = None
             if isinstance(document, dict):

@@ -46,14 +46,14 @@ class Instances(Lookup[Record, Model]):
         self._batch = batch
         self._options = options
 
-    async def find(self, at_most: int | None) -> list[Record]:
+    async def find(self, at_most: int | None) -> Sequence[Record]:
         """Return the documents: a `find` command."""
         read = reading.limited(self._read, at_most)
         if read.limit == 0:
             return []
         return await materialising.fetch(self._port, await resolved(self._port, read), self._options.plan)
 
-    async def make(self, found: list[Record]) -> list[Model]:
+    async def make(self, found: Sequence[Record]) -> list[Model]:
         """Return the session's instances of the documents, or copies of their own, and load what they refer to."""
         if self._options.detached:
             return await reading.detached(self._port, self._books.events, self._read.mapping, found, self._options.plan)
@@ -127,7 +127,7 @@ class Columns(Lookup[Document, T]):
             found = found + documents if found else documents  # there is one list as a rule, which is not copied then
         return found
 
-    async def make(self, found: list[Document]) -> list[T]:
+    async def make(self, found: Sequence[Document]) -> list[T]:
         """Return the rows or values of the documents."""
         return self._make(found)
 

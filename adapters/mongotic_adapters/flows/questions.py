@@ -6,7 +6,7 @@ The facade's results hold a `Query`; `querying` has those that ask a database.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Generic, TypeVar
 
 from ..errors import MultipleResultsFound, NotFound
@@ -72,11 +72,11 @@ class Lookup(Query[T], Generic[F, T]):
     """
 
     @abstractmethod
-    async def find(self, at_most: int | None) -> list[F]:
+    async def find(self, at_most: int | None) -> Sequence[F]:
         """Return what there is, or the beginning of it."""
 
     @abstractmethod
-    async def make(self, found: list[F]) -> list[T]:
+    async def make(self, found: Sequence[F]) -> list[T]:
         """Return the items that were found."""
 
     async def all(self) -> list[T]:
@@ -99,7 +99,7 @@ class Lookup(Query[T], Generic[F, T]):
     def transformed(self, function: Callable[[T], S]) -> Transformed[F, T, S]:
         return Transformed(self, function)
 
-    def _at_most_one(self, found: list[F]) -> list[F]:
+    def _at_most_one(self, found: Sequence[F]) -> Sequence[F]:
         if len(found) > 1:
             raise MultipleResultsFound(f"more than one {self}; use first() for any of them")
         return found
@@ -117,11 +117,11 @@ class Transformed(Lookup[F, S], Generic[F, T, S]):
         self._inner = inner
         self._function = function
 
-    async def find(self, at_most: int | None) -> list[F]:
+    async def find(self, at_most: int | None) -> Sequence[F]:
         """Return what the query finds."""
         return await self._inner.find(at_most)
 
-    async def make(self, found: list[F]) -> list[S]:
+    async def make(self, found: Sequence[F]) -> list[S]:
         """Return its items, transformed."""
         return list(map(self._function, await self._inner.make(found)))
 
@@ -165,9 +165,9 @@ class Buffer(Lookup[T, T]):
         """Return the items, in a list of its own."""
         return self._items[:at_most]
 
-    async def make(self, found: list[T]) -> list[T]:
-        """Return them as they are."""
-        return found
+    async def make(self, found: Sequence[T]) -> list[T]:
+        """Return them, in a list of their own."""
+        return list(found)
 
     async def stream(self) -> AsyncGenerator[T, None]:
         """Yield the items."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from typing import cast
 
 from odmantic import Model
 
 from ..bookkeeping import Bookkeeping
-from ..commands import Read
+from ..commands import Read, is_near, stages
 from ..compiler import primary_key
-from ..encoding import encode_key
+from ..encoding import Document, encode_key
 from ..errors import NotFound
 from ..events import Dispatch
 from ..instance_state import InstanceState, describe, state_of
@@ -26,7 +27,7 @@ from .materialising import load_references, materialise
 async def fetch_all(port: Port, books: Bookkeeping, read: Read) -> list[Model]:
     """Return the instances of every document *read* asks for: one `find`, and one per referenced model."""
     read = await resolved(port, read)
-    records = [] if read.limit == 0 else await materialising.fetch(port, read, USUAL_PLAN)
+    records: Sequence[Record] = [] if read.limit == 0 else await materialising.fetch(port, read, USUAL_PLAN)
     return await materialise(port, books, read.mapping, records)
 
 
@@ -38,7 +39,13 @@ async def fetch_first(port: Port, books: Bookkeeping, read: Read) -> Model | Non
 
 async def count(port: Port, read: Read) -> int:
     """Return how many documents *read* would give: an `aggregate` with `$match`, `$skip`, `$limit` and a sum."""
-    return 0 if read.limit == 0 else await port.count(await resolved(port, read))
+    if read.limit == 0:
+        return 0
+    read = await resolved(port, read)
+    if not is_near(read.filter):
+        return await port.count(read)
+    counting: list[Document] = [*stages(replace(read, sort=())), {"$count": "n"}]
+    return sum([cast("int", found[0]["n"]) async for found in port.aggregate(read.mapping, counting, 0, read.options)])
 
 
 async def exists(port: Port, read: Read) -> bool:

@@ -6,7 +6,7 @@ Asked by the facade's results.  The command is sent once, however often the resu
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from odmantic import Model
@@ -46,9 +46,9 @@ class Returned(Lookup[Model, Model]):
             self._answer = await self._ask()
         return self._answer[:at_most]
 
-    async def make(self, found: list[Model]) -> list[Model]:
+    async def make(self, found: Sequence[Model]) -> list[Model]:
         """Return it as it is."""
-        return found
+        return list(found)
 
     async def stream(self) -> AsyncGenerator[Model, None]:
         """Yield it."""

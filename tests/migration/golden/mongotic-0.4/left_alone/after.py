@@ -1,0 +1,5 @@
+from mongotic import Session
+
+
+def done(session: Session, statement):
+    return session.execute(statement)

@@ -1,0 +1,22 @@
+import motor.motor_asyncio
+import odmantic
+
+
+class User(odmantic.Model):
+    name: str
+
+
+async def run(uri: str, database: str) -> object:
+    client = motor.motor_asyncio.AsyncIOMotorClient(uri)
+    engine = odmantic.AIOEngine(client, database)
+    users = client[database].user
+    await users.insert_many([{"name": "ann"}, {"name": "bob"}])
+    groups = await users.aggregate([{"$group": {"_id": None, "n": {"$sum": 1}}}]).to_list(None)
+    names = [found["name"] async for found in users.aggregate([{"$sort": {"name": 1}}])]
+    indexes = [index["name"] async for index in engine.get_collection(User).list_indexes()]
+    async with await client.start_session() as session:
+        async with session.start_transaction():
+            await users.insert_one({"name": "cid"}, session=session)
+    found = await users.find({}, {"_id": 0}).sort("name", 1).to_list(length=None)
+    client.close()
+    return groups, names, indexes, found

@@ -1,0 +1,28 @@
+from odmantic import Model, SyncEngine
+from mongotic import Session, delete, select
+
+
+class User(Model):
+    name: str
+    age: int = 0
+
+
+def run(engine: SyncEngine) -> object:
+    with Session(engine) as session:
+        session.add(User(name="ann", age=30))
+        session.commit()
+        session.add_all([User(name="bob", age=20), User(name="cid", age=40)])
+        session.commit()
+        names = [user.name for user in session.scalars(select(User).order_by(User.name))]
+        for user in session.scalars(select(User).where(User.age > 30)):
+            user.age = 1
+            session.commit()
+        bob = session.scalars(select(User).where(User.name == "bob")).first()
+        if bob is not None:
+            session.delete(bob)
+            session.commit()
+        users = session.scalars(select(User).limit(5)).all()
+        with session.begin():
+            session.add(User(name="dan"))
+            session.flush()
+        return names, len(users), session.scalars(select(User)).count(), session.execute(delete(User).where(User.age == 1)).rowcount

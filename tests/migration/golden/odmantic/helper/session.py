@@ -1,0 +1,32 @@
+from odmantic import AIOEngine, Model
+from mongotic import select
+from mongotic.asyncio import AsyncSession
+
+
+class User(Model):
+    name: str
+    age: int = 0
+    tags: list[str] = []
+
+
+async def by_name(session: AsyncSession, name: str) -> User:
+    user = await session.scalars(select(User).where(User.name == name)).first()
+    if user is None:
+        raise KeyError(name)
+    return user
+
+
+async def older(session: AsyncSession, name: str) -> int:
+    user = await by_name(session, name)
+    user.age += 1
+    session.add(user)
+    await session.commit()
+    return user.age
+
+
+async def run(engine: AIOEngine) -> object:
+    async with AsyncSession(engine) as session:
+        session.add_all([User(name="ann", age=30), User(name="bob", age=20), User(name="cid", age=40)])
+        await session.commit()
+        ages = [await older(session, "ann"), await older(session=session, name="bob")]
+        return ages, (await by_name(session, "cid")).age

@@ -1,0 +1,15 @@
+"""The engine of the service, and the dependency that gives it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from odmantic import AIOEngine
+
+
+def get_engine(request: Request) -> AIOEngine:
+    return request.app.state.engine
+
+
+EngineDep = Annotated[AIOEngine, Depends(get_engine)]
