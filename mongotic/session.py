@@ -873,10 +873,17 @@ def field_names(method: str, names: object) -> list[str] | None:
     """
     if names is None:
         return None
-    found = list(cast("Iterable[object]", names)) if isinstance(names, Iterable) else [names]
-    if isinstance(names, (str, bytes)) or not all(isinstance(name, str) for name in found):
+    found = _listed(names)
+    if found is None or not all(isinstance(name, str) for name in found):
         raise ArgumentTypeError(f'{method}() takes a list of names of fields, ["name"] say, got {shown(names)}')
     return cast("list[str]", found)
+
+
+def _listed(given: object) -> list[object] | None:
+    """Return what is in an iterable that is no text; None for anything else."""
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        return None
+    return list(cast("Iterable[object]", given))
 
 
 async def _next(stream: AsyncGenerator[T, None]) -> T:
