@@ -46,6 +46,7 @@ def test_a_short_run_shows_every_workload_without_a_verdict(server_uri: str, doc
     assert [row["workload"] for row in rows if row["bar"] is not None and row["unit"] == "MB"] == ["W12"] * 4 + [
         "F4"
     ] * 4
+    assert "](performance.svg)\n<!-- end workloads -->\n" in (docs / "performance.md").read_text("utf-8")
     chart = ElementTree.parse(docs / "performance.svg")
     drawn = {text for each in chart.iter("{http://www.w3.org/2000/svg}text") if (text := each.text)}
     assert {
@@ -99,7 +100,7 @@ def test_a_short_run_stands_beside_other_libraries(server_uri: str, docs: Path) 
 def _section(docs: Path, name: str) -> str:
     """What stands in a section of the page."""
     page = (docs / "performance.md").read_text("utf-8")
-    return page.partition(f"<!-- begin {name} -->\n```text\n")[2].partition(f"```\n<!-- end {name} -->\n")[0]
+    return page.partition(f"<!-- begin {name} -->\n```text\n")[2].partition("```\n")[0]
 
 
 def test_a_workload_that_does_not_exist_is_refused() -> None:
