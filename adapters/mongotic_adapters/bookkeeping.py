@@ -18,7 +18,7 @@ from .arrivals import Arrivals
 from .collector import paused
 from .document_validator import finisher
 from .encoding import Document
-from .errors import InvalidRequestError
+from .errors import ArgumentError, InvalidRequestError
 from .holdings import Merge
 from .identity_map import IdentityKey, identity_of
 from .instance_state import InstanceState, describe, remember, state_of
@@ -42,11 +42,19 @@ class Bookkeeping(Loading, Arrivals):
     @property
     def dirty(self) -> list[Model]:
         """The stored instances whose values differ from what the database is believed to hold."""
-        return [
-            instance
-            for state, instance in self.stored()
-            if state.state is State.PERSISTENT and self.is_modified(instance)
-        ]
+        with paused:
+            return [
+                instance
+                for state, instance in self.stored()
+                if state.state is State.PERSISTENT and self._is_dirty(state, instance)
+            ]
+
+    def _is_dirty(self, state: InstanceState, instance: Model) -> bool:
+        try:
+            now = self.taker(type(instance))(instance)
+        except ArgumentError:  # a value that cannot be stored was put in place; flush will say so
+            return True
+        return not changes.is_clean(state, now) and self.is_modified(instance)
 
     @property
     def merged(self) -> list[Merge]:
@@ -402,7 +410,10 @@ class Bookkeeping(Loading, Arrivals):
         Raises:
             ArgumentError: a value cannot be stored.
         """
-        return changes.unwritten(state, instance, self.codec(class_mapping(type(instance))))
+        now = self.taker(type(instance))(instance)
+        if changes.is_clean(state, now):
+            return Difference(), now
+        return changes.unwritten(state, instance, self.codec(class_mapping(type(instance))), now)
 
     def believed(self, instance: Model) -> Document:
         """Return what the database is believed to hold for a stored instance; fields it has assigned since ODMantic

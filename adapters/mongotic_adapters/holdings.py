@@ -63,6 +63,7 @@ class Holdings:
         self.journal: Journal | None = None
         self.has_flushed = False
         self._cache_size = cache_size
+        self._takers: dict[type[Model], Callable[[Model], bytes]] = {}
         self._identities = IdentityMap()
         self._pending: dict[int, Model] = {}
         self._new_keys: dict[IdentityKey, int] = {}
@@ -82,6 +83,14 @@ class Holdings:
             instance = state()
             if instance is not None:
                 yield state, instance
+
+    def taker(self, model: type[Model]) -> Callable[[Model], bytes]:
+        """Return the function that takes snapshots of the instances of a class; see `snapshot.taker`."""
+        found = self._takers.get(model)
+        if found is None:
+            mapping = class_mapping(model)
+            found = self._takers[model] = snapshot.taker(mapping, self.codec(mapping))
+        return found
 
     def is_modified(self, instance: Model) -> bool:
         """Tell whether *instance* has values the database is not believed to hold."""
