@@ -6,6 +6,7 @@ session: one body says what both must do.
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
@@ -42,6 +43,14 @@ SessionMaker: TypeAlias = Callable[[], AsyncSession]
 def pytest_report_header() -> str:
     names = ("odmantic", "pydantic", "pymongo", "motor")
     return "libraries: " + ", ".join(f"{name} {version(name)}" for name in names)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def earlier_modules_are_left_alone() -> None:
+    """What was there before is no longer looked at by the garbage collector, whose full runs would cost each test that
+    asks for one more and more."""
+    gc.collect()
+    gc.freeze()
 
 
 # -- the server ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ written (`settling`).  Every move is looked up in `states`; nothing here knows a
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Container, Generator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import cast
 
@@ -105,14 +105,24 @@ class Bookkeeping(Loading, Arrivals):
 
     @contextmanager
     def _undone_if_refused(self) -> Generator[None]:
-        """Let go of what was added inside the block along with something that is refused."""
-        before = len(self._pending)
+        """Let go of what was added or merged inside the block along with something that is refused."""
+        outer = self._arriving
+        arriving: dict[int, Model] = {} if outer is None else outer
+        self._arriving = arriving
         try:
             yield
         except InvalidRequestError:
-            for added in list(self._pending.values())[before:]:  # nothing leaves while something is added
-                self._release(remember(added))
+            if outer is None:
+                for instance in arriving.values():
+                    self._release(remember(instance))
             raise
+        finally:
+            self._arriving = outer
+
+    def _arrives(self, place: Container[int], state: InstanceState, instance: Model) -> None:
+        """Note what is about to come to a place of the books, for `_undone_if_refused`."""
+        if self._arriving is not None and state.oid not in place:
+            self._arriving[state.oid] = instance
 
     def _add_with_references(self, model: Model) -> None:
         self._make_one(model)
@@ -159,10 +169,12 @@ class Bookkeeping(Loading, Arrivals):
         elif state.state is State.RETURNED:
             self._displace(key)
             self._identities.put(key, state, instance)
+            self._arrives(self._pending, state, instance)
             self._pending[state.oid] = instance
         elif state.state is State.PENDING:
             # A default that was copied lacks the slot ODMantic writes to, and could never be changed.
             finisher(class_mapping(type(instance)))(instance)
+            self._arrives(self._pending, state, instance)
             self._pending[state.oid] = instance
             state.key = key
             self._new_keys[key] = state.oid
@@ -178,6 +190,8 @@ class Bookkeeping(Loading, Arrivals):
         state = self._known(model)
         name = describe(model)
         self._expect_free(state, name)
+        if state.state is State.MARKED:
+            return
         if state.is_lost:
             raise InvalidRequestError(f"cannot delete {name}: its document is gone already")
         if state.owner is not self and state.state is State.DETACHED:
@@ -231,8 +245,10 @@ class Bookkeeping(Loading, Arrivals):
         mapping = class_mapping(type(model))
         state = remember(model)
         self._make_one(model)
+        if state.owner is not self and key in self._new_keys:
+            self._expect_vacant(key, describe(model))
         for target in referenced(model):
-            self._add_referenced(target)
+            self._merge_referenced(target, exclude_unset=exclude_unset)
         wanted = self._set_keys(model) if exclude_unset else None
         present = self._identities.find(key)
         held = None if present is None else present()
@@ -243,8 +259,6 @@ class Bookkeeping(Loading, Arrivals):
             changes.copy_over(mapping, held, model, lambda key: key != "_id" and (wanted is None or key in wanted))
             self._stage_merge(present, held, keys)
             return held
-        if state.owner is not self and key in self._new_keys:
-            self._expect_vacant(key, describe(model))
         self._record(state, model)
         if wanted is not None and state.is_stored:
             wanted |= self._unwritten_keys(state, model)
@@ -255,11 +269,23 @@ class Bookkeeping(Loading, Arrivals):
         self._stage_merge(state, model, wanted)
         return model
 
+    def _merge_referenced(self, target: Model, *, exclude_unset: bool) -> None:
+        """Take care of what a merged instance refers to: where its key was given and nothing else is known of it, as of
+        a copy or what was pickled, there may be a document, and it is merged, too."""
+        key = identity_of(target)
+        is_known = self._known(target, referenced=True).state is not State.TRANSIENT
+        has_place = self._identities.find(key) is not None or key in self._new_keys
+        if is_known or has_place or class_mapping(type(target)).primary not in target.model_fields_set:
+            self._add_referenced(target)
+        else:
+            self._merge(target, key, exclude_unset=exclude_unset)
+
     def _stage_merge(self, state: InstanceState, instance: Model, keys: set[str] | None) -> None:
         self._no_longer_pending(state)
         earlier = self._merged.get(state.oid)
         if earlier is not None and keys is not None:
             keys = None if earlier.keys is None else keys | earlier.keys
+        self._arrives(self._merged, state, instance)
         self._merged[state.oid] = Merge(instance, keys)
 
     def _set_keys(self, instance: Model) -> set[str]:

@@ -71,6 +71,7 @@ class Holdings:
         self._merged: dict[int, Merge] = {}
         self._deleted: dict[int, Model] = {}
         self._displaced: dict[IdentityKey, Model] = {}
+        self._arriving: dict[int, Model] | None = None
         self._self_ref: weakref.ref[Holdings] = weakref.ref(self)
 
     def stored(self) -> Iterator[tuple[InstanceState, Model]]:

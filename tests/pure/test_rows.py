@@ -185,14 +185,19 @@ def test_select_of_nothing() -> None:
         untyped.select()
 
 
-@pytest.mark.parametrize("entities", [(Order, Order.name), (Order.name, Order), (Order, Other)])
+@pytest.mark.parametrize("entities", [(Order, Order.name), (Order.name, Order)])
 def test_select_of_a_model_and_more(entities: Any) -> None:
     with pytest.raises(TypeError, match=r"write select\(Order\)"):
         untyped.select(*entities)
 
 
+def test_select_of_two_models() -> None:
+    with pytest.raises(NotImplementedError, match=r"no join of Order and Other; .*select\(Order\.id\)"):
+        untyped.select(Order, Other)
+
+
 def test_select_of_columns_of_two_models() -> None:
-    with pytest.raises(ArgumentError, match=r"of two models; .* select\(Order\.name\) and select\(Other\.name\)"):
+    with pytest.raises(ArgumentError, match=r"of two models, .* select\(Order\.name\) and select\(Other\.name\)"):
         select(Order.name, Other.name)
 
 

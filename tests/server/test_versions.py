@@ -433,7 +433,7 @@ async def test_a_merge_of_some_fields_onto_a_document_without_a_version_is_notic
     raw["stock"].insert_one({"_id": "a", "count": 5})
     item = await session.get_one(model, "a")
     async with session_maker() as other:
-        await other.merge(model(name="a", count=4), exclude_unset=True)
+        other.merge(model(name="a", count=4), exclude_unset=True)
         await other.commit()
     item.count -= 1
     with pytest.raises(StaleDataError):
