@@ -114,3 +114,11 @@ def test_the_profile_names_what_was_profiled() -> None:
     assert run.returncode == 0, run.stderr
     assert "200 order documents, mongotic, sync" in run.stdout
     assert "garbage collections" in run.stdout
+
+
+def test_the_further_figures_are_printed() -> None:
+    run = _run("benchmarks/costs.py", "--documents", "200")
+    assert run.returncode == 0, run.stderr
+    assert "session.dirty, 200 clean order objects" in run.stdout
+    assert "commit with nothing to write" in run.stdout
+    assert "flush of 200 new flat objects" in run.stdout
