@@ -132,7 +132,11 @@ class Loading(Holdings):
         Returns:
             None where it takes more than that; nothing was done then.
         """
-        if not mapping.repeatable or self._cache_size is not None or self.events.listens("load"):
+        if (
+            not mapping.repeatable
+            or self._cache_size is not None
+            or self.events.listeners("load", mapping.document_model)
+        ):
             return None
         model = mapping.model
         keys: list[IdentityKey] = [
