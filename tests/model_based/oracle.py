@@ -267,6 +267,8 @@ class Oracle:
 
     def delete(self, sheet: Sheet, twin: Twin) -> None:
         self._free(sheet, twin)
+        if twin.state == "marked":
+            return
         if twin.base is None or twin.state in ("transient", "pending", "merged", "deleted"):
             raise Refused(InvalidRequestError)
         if twin.session is None:
@@ -357,9 +359,12 @@ class Oracle:
             raise
 
     def _merge_one(self, sheet: Sheet, twin: Twin, added: list[Twin], *, exclude_unset: bool) -> Expected:
+        present = sheet.held.get(twin.key)
+        if present is None and twin.session is not sheet and sheet.awaits(twin.key):
+            raise Refused(InvalidRequestError)
         target = self._target(sheet, twin)
         if target is not None:
-            self._add_target(sheet, target, added)
+            self._merge_target(sheet, target, added, exclude_unset=exclude_unset)
         wanted = None
         if exclude_unset:
             wanted = {"_id" if name == "id" else name for name in twin.instance.model_fields_set}
@@ -383,6 +388,15 @@ class Oracle:
         found.state = "merged"
         sheet.held[found.key] = found
         return Expected(found, values)
+
+    def _merge_target(self, sheet: Sheet, target: Twin, added: list[Twin], *, exclude_unset: bool) -> None:
+        is_new = target.state == "transient" and target.session is None
+        has_place = target.key in sheet.held or sheet.awaits(target.key)
+        if is_new and not has_place and "id" in target.instance.model_fields_set:
+            added.append(target)
+            self._merge_one(sheet, target, added, exclude_unset=exclude_unset)
+        else:
+            self._add_target(sheet, target, added)
 
     def rollback(self, sheet: Sheet) -> list[Twin]:
         """Returns those whose values must be those of their base now."""
