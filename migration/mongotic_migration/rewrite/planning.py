@@ -219,7 +219,7 @@ class Planner:
         engines = {dotted(site.receiver) if site not in self.plan.helpers else self._passed(site) for site in sites}
         engines |= {dotted(block.receiver) for block in blocks}
         kinds = {site.is_async for site in sites} | {block.is_async for block in blocks}
-        places: list[cst.CSTNode] = [site.outer for site in sites] + [block.node for block in blocks]
+        places: list[cst.CSTNode] = [*(site.outer for site in sites), *(block.node for block in blocks)]
         if len(places) < 2 or len(engines) != 1 or "" in engines or len(kinds) != 1:
             return None
         body = function.body.body
