@@ -29,8 +29,8 @@ mongotic-migrate rewrite mongotic-0.4 src/
 mongotic-migrate rewrite sqlalchemy-habits src/
 ```
 
-Give all folders of the application at once: an engine made in one file is known in the others, and a function's callers
-are changed with it.
+Give all folders of the application at once: an engine made in one file is known in the others, and a function's
+callers are changed with it.
 
 | option | what it does |
 |---|---|
@@ -38,30 +38,32 @@ are changed with it.
 | `--check` | exits with 1 when something is left alone, or a file cannot be parsed |
 | `--json` | the report for machines: changes, rules, what is left alone, errors, diff |
 | `--style call` | every call in a session of its own: the smallest change |
-| `--style session` | one session for a function; FastAPI's dependencies, and functions that took an engine, take a session |
+| `--style session` | one session for a function; FastAPI's dependencies and functions that took an engine take it |
 | `--engine NAME` | NAME is an engine (`db`, `app.engine`), whatever the code says; may be given several times |
 
 Comments and formatting are kept, a second run changes nothing, and a file that cannot be parsed is never written. Long
-lines are left for your formatter. What cannot be proven to mean the same is left as it is, and named with file, line and
-reason; ODMantic's calls go on working beside mongotic's.
+lines are left for your formatter. What cannot be proven to mean the same is left as it is, and named with file, line
+and reason; ODMantic's calls go on working beside mongotic's.
 
 An engine is found by its annotation (`engine: AIOEngine`, also in `Annotated` and in an alias), by what it is assigned
-(`engine = AIOEngine(...)`, `self.engine = engine`), by the dependency that gives it (`Depends(get_engine)`), through imports,
-and by `--engine`.
+(`engine = AIOEngine(...)`, `self.engine = engine`), by the dependency that gives it (`Depends(get_engine)`), through
+imports, and by `--engine`.
 
 ## What stays the same, and what does not
 
-- **`save` of what was read** writes what differs from the document, as a session does; ODMantic wrote every list, dict and
-  embedded document again. Of a document that was deleted meanwhile ODMantic stored a fragment; now it is `StaleDataError`.
-- **`save` of what was made here**, under a key of its own, is `add`: an insert. **Any other `save`** stays an upsert: `merge`.
+- **`save` of what was read** writes what differs from the document, as a session does; ODMantic wrote every list, dict
+  and embedded document again. Of a document that was deleted meanwhile ODMantic stored a fragment; now it is
+  `StaleDataError`.
+- **`save` of what was made here**, under a key of its own, is `add`: an insert. **Any other `save`** stays an upsert:
+  `merge`.
 - **`save_all`** is one bulk write, and in one transaction where the deployment has them.
 - **`delete`** is rewritten where it can be told that the instance was read. `session.delete()` does not raise
   `DocumentNotFoundError`, so a file that handles it keeps its call.
 - **`limit=0`** was an error in ODMantic; it gives no documents now.
 - **A transaction that is undone** undoes the objects too; ODMantic left them changed.
-- **A shared session writes everything that has changed in what it holds.** So calls share one only where every change is saved
-  before anything else is, no handler goes on after a failed write, and no document is read a second time to be compared.
-  Where that cannot be seen, each call keeps a session of its own, and the function its engine.
+- **A shared session writes everything that has changed in what it holds.** So calls share one only where every change
+  is saved before anything else is, no handler goes on after a failed write, and no document is read a second time to
+  be compared. Where that cannot be seen, each call keeps a session of its own, and the function its engine.
 """
 CALLS = [
     "users = await engine.find(User, User.age > 18)",

@@ -23,10 +23,10 @@ def test_every_codemod_has_cases_and_a_command_on_the_page() -> None:
 
 def test_every_option_stands_on_the_page() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    group = typer.main.get_command(rewrite_command.app)
+    group = typer.main.get_group(rewrite_command.app)
     options = {
         option
-        for command in getattr(group, "commands").values()
+        for command in group.commands.values()
         for parameter in command.params
         for option in parameter.opts
         if option.startswith("--") and option != "--help"

@@ -192,3 +192,66 @@ def test_a_delete_that_may_not_be_stored_is_left_alone() -> None:
     text, left = session_style("async def f(engine: AIOEngine, user: User):\n    await engine.delete(user)\n")
     assert "await engine.delete(user)" in text
     assert left == ["it cannot be told that the instance was read from the database, which session.delete() asks for"]
+
+
+REPOSITORY = """\
+class Repository:
+    def __init__(self, engine: AIOEngine):
+        self.engine = engine
+
+    async def store(self, user: User):
+        await self.engine.save(user)
+
+
+"""
+
+
+def test_what_is_read_is_not_lent_to_who_opens_a_session_of_its_own() -> None:
+    text, left = session_style(
+        REPOSITORY
+        + """\
+async def f(engine: AIOEngine, repository: Repository):
+    user = await engine.find_one(User)
+    await repository.store(user)
+    async for other in engine.find(User):
+        await repository.store(other)
+"""
+    )
+    assert "        user = await session.scalars(select(User)).first()\n    await repository.store(user)" in text
+    assert "    async for other in engine.find(User):\n        await repository.store(other)" in text
+    assert left == ["what is read is passed on line 27 to a function that uses the engine itself"]
+
+
+def test_what_is_yielded_belongs_to_no_session() -> None:
+    text, left = session_style("""\
+async def f(engine: AIOEngine):
+    async for user in engine.find(User):
+        yield user
+""")
+    assert "async for user in session.stream_scalars(select(User)):" in text
+    assert left == []
+
+
+def test_instances_of_another_engine_are_left_to_it() -> None:
+    text, left = session_style("""\
+async def f(one: AIOEngine, two: AIOEngine):
+    for user in await one.find(User):
+        await two.save(user)
+""")
+    assert "await session.scalars(select(User)).all()" in text
+    assert "await two.save(user)" in text
+    assert left == ["a session of another engine is open around it"]
+
+
+def test_instances_of_the_function_around_are_left_to_it() -> None:
+    text, left = session_style("""\
+async def f(engine: AIOEngine):
+    user = await engine.find_one(User)
+
+    async def later():
+        await engine.save(user)
+
+    await later()
+""")
+    assert "        await engine.save(user)" in text
+    assert left == ["user belongs to the function around, whose session may hold it"]

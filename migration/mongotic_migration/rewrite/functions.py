@@ -251,7 +251,9 @@ class SessionFunctions:
         if any(not self._goes_along(each) for each in self._dependents.get(id(candidate.function), ())):
             return False
         body = candidate.function.body.body
-        hazards = Hazards(self._analysis.project, source, self._analysis.of(source).provenances)
+        hazards = Hazards(
+            self._analysis.project, source, self._analysis.of(source).provenances, self._analysis.opening()
+        )
         return not isinstance(candidate.function.body, cst.SimpleStatementSuite) and not hazards.reason(
             body, own, is_transaction=False, is_shared=True
         )
