@@ -21,7 +21,7 @@ demo: $(VENV)/.has-demo  ## a guided tour on a real MongoDB with real flight dat
 	$(PYTHON) docs/examples/flights
 
 test: $(VENV)/.has-test  ## all tests, on this interpreter
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses auto --dist worksteal
 
 soak: $(VENV)/.has-test  ## long runs: sessions at random against dictionaries, transfers while primaries die
 	$(PYTHON) -m tests.model_based.soak --seed $(SEED) --steps $(STEPS)
@@ -41,9 +41,7 @@ layers: $(VENV)/.has-dev  ## who may import whom
 	$(VENV)/bin/lint-imports
 
 coverage: $(VENV)/.has-dev  ## all tests, with branch coverage and its floor
-	$(PYTHON) -m coverage erase
-	$(PYTHON) -m coverage run -m pytest
-	$(PYTHON) -m coverage report
+	$(PYTHON) -m pytest --numprocesses auto --dist worksteal --cov --cov-report term
 
 # The second wheel is built from the sdist alone: it shows that the sdist is complete.
 dist: $(VENV)/.has-dev  ## sdist, wheel, and the wheel the sdist gives

@@ -85,14 +85,15 @@ class Bookkeeping(Loading, Settling):
 
     @contextmanager
     def _undone_if_refused(self) -> Generator[None]:
-        """Let go of what was added inside the block along with something that is refused."""
-        before = set(self._pending)
+        """Let go of what was added or merged inside the block along with something that is refused."""
+        pending, merged = set(self._pending), set(self._merged)
         try:
             yield
         except InvalidRequestError:
-            for oid, added in list(self._pending.items()):
-                if oid not in before:
-                    self._release(remember(added))
+            added = [instance for oid, instance in self._pending.items() if oid not in pending]
+            added += [merge.instance for oid, merge in self._merged.items() if oid not in merged]
+            for instance in added:
+                self._release(remember(instance))
             raise
 
     def _add_with_references(self, model: Model) -> None:
@@ -159,6 +160,8 @@ class Bookkeeping(Loading, Settling):
         state = self._known(model)
         name = describe(model)
         self._expect_free(state, name)
+        if state.state is State.MARKED:
+            return
         if state.is_lost:
             raise InvalidRequestError(f"cannot delete {name}: its document is gone already")
         if state.owner is not self and state.state is State.DETACHED:
@@ -212,8 +215,10 @@ class Bookkeeping(Loading, Settling):
         mapping = class_mapping(type(model))
         state = remember(model)
         self._make_one(model)
+        if state.owner is not self and key in self._new_keys:
+            self._expect_vacant(key, describe(model))
         for target in referenced(model):
-            self._add_referenced(target)
+            self._merge_referenced(target, exclude_unset=exclude_unset)
         wanted = self._set_keys(model) if exclude_unset else None
         present = self._identities.find(key)
         held = None if present is None else present()
@@ -224,8 +229,6 @@ class Bookkeeping(Loading, Settling):
             changes.copy_over(mapping, held, model, lambda key: key != "_id" and (wanted is None or key in wanted))
             self._stage_merge(present, held, keys)
             return held
-        if state.owner is not self and key in self._new_keys:
-            self._expect_vacant(key, describe(model))
         self._record(state, model)
         if wanted is not None and state.is_stored:
             wanted |= self._unwritten_keys(state, model)
@@ -235,6 +238,17 @@ class Bookkeeping(Loading, Settling):
         self._identities.put(key, state, model)
         self._stage_merge(state, model, wanted)
         return model
+
+    def _merge_referenced(self, target: Model, *, exclude_unset: bool) -> None:
+        """Take care of what a merged instance refers to: where its key was given and nothing else is known of it, as of
+        a copy or what was pickled, there may be a document, and it is merged, too."""
+        key = identity_of(target)
+        is_known = self._known(target, referenced=True).state is not State.TRANSIENT
+        has_place = self._identities.find(key) is not None or key in self._new_keys
+        if is_known or has_place or class_mapping(type(target)).primary not in target.model_fields_set:
+            self._add_referenced(target)
+        else:
+            self._merge(target, key, exclude_unset=exclude_unset)
 
     def _stage_merge(self, state: InstanceState, instance: Model, keys: set[str] | None) -> None:
         self._no_longer_pending(state)

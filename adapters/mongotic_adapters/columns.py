@@ -28,6 +28,7 @@ from odmantic import Model, ObjectId
 from pydantic import BaseModel
 
 from . import odmantic_internals as odm
+from . import unsupported
 from .across import CROSSING
 from .computed import Selectable, compared, is_computed
 from .conditions import Expression, combined
@@ -325,6 +326,10 @@ def _compared(column: Column[Any], operator: str, other: object) -> Expression:
         right = column_of(other)
         if right.mapping_ is not column.mapping_:
             raise ArgumentError(f"{_named(column)} cannot be compared with {_named(right)}, a field of another model")
+        for key in (column.key_, right.key_):
+            if CROSSING in key:
+                remedy = "compare it with a value, or write the pipeline yourself, with $lookup"
+                raise unsupported.of_another_document("where()", column.mapping_.name, key, remedy)
         return Expression(column.mapping_, {"$expr": {operator: [f"${column.key_}", f"${right.key_}"]}})
     return _condition(column, operator, operand_of(column, other))
 

@@ -125,10 +125,18 @@ class Changes:
         Raises:
             ArgumentError: operators are mixed with computed values.
         """
-        return self._pipeline() if self.is_pipeline else self.operators()
+        return self._pipeline() if self.is_pipeline or self._counts_from_default else self.operators()
+
+    @property
+    def _counts_from_default(self) -> bool:
+        """Whether a missing version stands for another number than 0, and a pipeline can count from there."""
+        version = self.mapping.version
+        if version is None or version.default() == 0 or not isinstance(version.default(), int):
+            return False
+        return all("$" not in path and change.compiled.name == "$set" for path, change in self.by_path.items())
 
     def operators(self) -> Document:
-        """Return the update document of values and operators; the version is counted up."""
+        """Return the update document of values and operators; the version is counted up, by `single_document.step`."""
         update: dict[str, Document] = {}
         for path, change in self.by_path.items():
             update.setdefault(change.compiled.name, {})[path] = change.compiled.operand

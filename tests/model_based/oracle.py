@@ -267,6 +267,8 @@ class Oracle:
 
     def delete(self, sheet: Sheet, twin: Twin) -> None:
         self._free(sheet, twin)
+        if twin.state == "marked":
+            return
         if twin.base is None or twin.state in ("transient", "pending", "merged", "deleted"):
             raise Refused(InvalidRequestError)
         if twin.session is None:
@@ -357,9 +359,12 @@ class Oracle:
             raise
 
     def _merge_one(self, sheet: Sheet, twin: Twin, added: list[Twin], *, exclude_unset: bool) -> Expected:
+        present = sheet.held.get(twin.key)
+        if present is None and twin.session is not sheet and sheet.awaits(twin.key):
+            raise Refused(InvalidRequestError)
         target = self._target(sheet, twin)
         if target is not None:
-            self._add_target(sheet, target, added)
+            self._merge_target(sheet, target, added, exclude_unset=exclude_unset)
         wanted = None
         if exclude_unset:
             wanted = {"_id" if name == "id" else name for name in twin.instance.model_fields_set}
@@ -383,6 +388,15 @@ class Oracle:
         found.state = "merged"
         sheet.held[found.key] = found
         return Expected(found, values)
+
+    def _merge_target(self, sheet: Sheet, target: Twin, added: list[Twin], *, exclude_unset: bool) -> None:
+        is_new = target.state == "transient" and target.session is None
+        has_place = target.key in sheet.held or sheet.awaits(target.key)
+        if is_new and not has_place and "id" in target.instance.model_fields_set:
+            added.append(target)
+            self._merge_one(sheet, target, added, exclude_unset=exclude_unset)
+        else:
+            self._add_target(sheet, target, added)
 
     def rollback(self, sheet: Sheet) -> list[Twin]:
         """Returns those whose values must be those of their base now."""
@@ -426,6 +440,12 @@ class Oracle:
             self._load_targets(sheet, documents)
         for document in documents:
             yield self._load(sheet, model, document)
+
+    def _join_target(self, sheet: Sheet, document: Document) -> None:
+        """What one book refers to is read along with it, also where the session holds it."""
+        target = self.data[Publisher].get(document["publisher"])
+        if target is not None:
+            self._load(sheet, Publisher, target)
 
     def _load_targets(self, sheet: Sheet, documents: list[Document]) -> None:
         for key in {document["publisher"] for document in documents}:
@@ -503,7 +523,7 @@ class Oracle:
                 self._lost(held)
             return None
         if model is Book:
-            self._load_targets(sheet, [document])
+            self._join_target(sheet, document)
         return self._load(sheet, model, document, overwrite=overwrite)
 
     def refresh(self, sheet: Sheet, twin: Twin, names: list[str] | None) -> Document:
@@ -518,8 +538,8 @@ class Oracle:
         document = self.data[twin.model].get(twin.key[1])
         if document is None:
             raise Refused(NotFound)
-        if twin.model is Book:
-            self._load_targets(sheet, [document])
+        if twin.model is Book and (names is None or "publisher" in names):
+            self._join_target(sheet, document)
             if (Publisher, document["publisher"]) not in sheet.held:
                 raise Refused(DocumentError)
         if twin.session is None:
@@ -723,10 +743,8 @@ class Oracle:
         self._written(twin, now)
         twin.expired = True
         assert sheet is not None
-        if twin.model is Book:  # the other fields are read again, if they can be
+        if twin.model is Book:
             self._load_targets(sheet, [document])
-            if (Publisher, document["publisher"]) not in sheet.held:
-                return
         twin.base, twin.absent = as_read(twin.model, document)
         twin.expired = False
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import gc
-from typing import Any
+from typing import Any, cast
 
 import bson
 import pytest
@@ -33,6 +33,12 @@ class Part(EmbeddedModel):
 class Shelf(Model):
     id: int = Field(primary_field=True)
     name: str = ""
+
+
+class Pair(Model):
+    id: int = Field(primary_field=True)
+    first: Shelf = Reference()
+    second: Shelf = Reference()
 
 
 class Book(Model):
@@ -277,6 +283,17 @@ def test_a_deletion_whose_place_is_taken_cannot_be_taken_back(books: Bookkeeping
         books.add(held)
 
 
+def test_a_deletion_is_said_twice_though_another_takes_the_place(books: Bookkeeping) -> None:
+    held = shelf(books)
+    books.expunge(held)
+    other = shelf(books)
+    books.delete(other)
+    books.add(held)
+    books.delete(other)
+    assert books.deleted == [other]
+    assert state(held) is State.RETURNED
+
+
 # -- merging --------------------------------------------------------------------------------------------------------
 
 
@@ -287,6 +304,28 @@ def test_a_merge_of_a_made_up_key_adds(books: Bookkeeping) -> None:
     slip = Slip()
     assert books.merge(slip) is slip
     assert books.new == [slip]
+
+
+def test_a_merge_goes_on_to_targets_of_which_the_key_alone_is_known(books: Bookkeeping) -> None:
+    books.merge(Book(id=1, shelf=Shelf(id=7, name="copied")))
+    shelf, _ = operations(books)
+    assert shelf == Upsert({"_id": 7}, {"$set": {"name": "copied"}})
+
+
+def test_a_merge_leaves_targets_that_are_held_as_they_are(books: Bookkeeping) -> None:
+    held = loaded(books, Shelf, {"_id": 7, "name": "held"})
+    merged = books.merge(Book(id=1, shelf=Shelf(id=7, name="copied")))
+    assert cast("Book", merged).shelf is held
+    assert held.name == "held"
+
+
+def test_a_refused_merge_leaves_no_merge_of_a_target(books: Bookkeeping) -> None:
+    books.add(Shelf(id=8))
+    pair = Pair(id=1, first=Shelf(id=7), second=Shelf(id=8))
+    with pytest.raises(InvalidRequestError, match="another new instance with the same key"):
+        books.merge(pair)
+    assert books.merged == []
+    assert state(pair.first) is State.TRANSIENT
 
 
 def test_a_partial_merge_has_what_was_set_and_what_was_pending(books: Bookkeeping) -> None:

@@ -11,6 +11,7 @@ import bson
 import pytest
 from odmantic import Field, Model
 
+from mongotic import ops
 from mongotic_adapters import changes
 from mongotic_adapters.bookkeeping import Bookkeeping
 from mongotic_adapters.commands import Delete, Insert, Replace, Update, Upsert
@@ -129,11 +130,16 @@ def test_a_change_keeps_the_version_it_was_made_of(books: Bookkeeping) -> None:
     [
         (Plain, {"$set": {"text": "x"}}),
         (Counted, {"$set": {"text": "x"}, "$inc": {"version": 1}}),
-        (FromOne, {"$set": {"text": "x"}, "$inc": {"version": 2}}),  # 1 would stand for a missing version
+        (FromOne, [{"$set": {"text": {"$literal": "x"}, "version": {"$add": [{"$ifNull": ["$version", 1]}, 1]}}}]),
     ],
 )
 def test_a_statement_counts_versions_up(model: type[Model], expected: object) -> None:
     assert Changes(mapping_of(model)).added({"text": "x"}, "values()").as_update() == expected
+
+
+def test_operators_count_versions_up_by_a_step_that_is_no_default() -> None:
+    changes = Changes(mapping_of(FromOne)).added({"text": ops.unset()}, "values()")
+    assert changes.as_update() == {"$unset": {"text": ""}, "$inc": {"version": 2}}
 
 
 def test_the_shard_key_is_asked_for(books: Bookkeeping) -> None:

@@ -337,5 +337,7 @@ async def test_a_statement_that_fails_leaves_held_instances_to_be_read_again(
         raw["player"].update_one({"_id": 0}, {"$set": {"name": "p0"}})
 
 
-async def test_insert_takes_no_options() -> None:
-    assert not hasattr(insert(Player), "execution_options")
+async def test_insert_takes_no_other_option() -> None:
+    options: Any = {"synchronize_session": False}
+    with pytest.raises(ArgumentError, match="ordered"):
+        insert(Player).execution_options(**options)

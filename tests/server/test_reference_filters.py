@@ -259,7 +259,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "two fields": (
         lambda: select(Book).where(publisher.name == col(Book.title)),
         NotImplementedError,
-        "cannot be compared with another field",
+        "field of another document",
     ),
     "a pipeline": (lambda: select(Book).where(publisher.name == "x").pipeline(), NotImplementedError, "\\$lookup"),
     "pages by key": (lambda: select(Book).order_by(publisher.name).after(None), NotImplementedError, "offset"),

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from odmantic import Model, ObjectId, Reference
 from odmantic.exceptions import DocumentParsingError
@@ -177,3 +179,19 @@ async def test_iteration_loads_references_in_batches(session: AsyncSession, comm
     commands.sent.clear()
     assert len([book.publisher.country.name async for book in session.scalars(select(Book))]) == 20
     assert sorted(commands.names()) == ["find author", "find book", "find country", "find publisher"]
+
+
+@pytest.mark.usefixtures("library")
+async def test_what_was_pickled_is_merged_along_with_what_it_refers_to(
+    session: AsyncSession, session_maker: SessionMaker, raw: Database[Document]
+) -> None:
+    book = await session.scalars(select(Book).where(Book.title == "book 1")).one()
+    book.author.name = "Bea"
+    copied: Book = pickle.loads(pickle.dumps(book))
+    async with session_maker() as other:
+        other.merge(copied)
+        copied.title = "renamed"
+        await other.commit()
+    assert raw["book"].count_documents({"title": "renamed", "_id": book.id}) == 1
+    assert [author["name"] for author in raw["author"].find()] == ["Bea"]
+    assert raw["publisher"].count_documents({}) == 2
