@@ -14,6 +14,7 @@ from bson import decimal128, int64
 from .column_reader import ColumnReader, missing_key
 from .columns import column_of
 from .computed import Aggregate, Computed, Label, is_computed
+from .elements import Element
 from .encoding import Document, is_document
 from .errors import ArgumentTypeError
 from .odmantic_internals import FieldProxy
@@ -84,6 +85,8 @@ class Selected:
             return self.reader.computed(documents, self._position)
         values = [document.get(self.key) for document in documents]
         value = self.value
+        if isinstance(value, Element):
+            return cast("Element[object]", value).values_(values)
         aggregate = cast("Aggregate[object]", value) if isinstance(value, Aggregate) else None
         source = None if aggregate is None else unlabelled(aggregate.source)
         if aggregate is None or not isinstance(source, FieldProxy):
