@@ -268,8 +268,9 @@ class Update(Synchronized, Generic[M]):
         """Say which elements of lists `$[name]` in a path stands for.
 
         Arguments:
-            **criteria: conditions on the column of the list, or on columns inside of it, by that name:
-                `update(Order).values({"items.$[few].quantity": 0}).array_filters(few=col(Order.items).quantity < 3)`.
+            **criteria: conditions on the column of the list, on columns inside of it, or on columns of the embedded
+                model, by that name: `update(Order).values({"items.$[few].quantity": 0})
+                .array_filters(few=col(Order.items).quantity < 3)`, or `few=col(Item.quantity) < 3`.
 
         Returns:
             A new statement, with the conditions in the `arrayFilters` of its `update` command.
