@@ -12,7 +12,7 @@ import pytest
 from odmantic import EmbeddedModel, Field, Model
 from pymongo.database import Database
 
-from mongotic import case, col, func, ops, select, update
+from mongotic import case, col, func, literal, ops, select, update
 from mongotic.asyncio import AsyncSession
 from mongotic.exceptions import ArgumentError
 from tests.conftest import CommandLog, Document
@@ -159,3 +159,22 @@ def test_what_makes_no_sense_is_refused(position: int) -> None:
     wrong, message = WRONG[position]
     with pytest.raises(ArgumentError, match=message):
         wrong()
+
+
+def test_the_types_of_columns_are_told() -> None:
+    limit = col(Purchase.limit)
+    statement = select(
+        tags[0],
+        lines[-1],
+        (limit + 1).label("more"),
+        (limit / 2).label("half"),
+        func.lower(tags[0]).label("lower"),
+        func.length(tags[0]).label("length"),
+        literal("x").label("constant"),
+        case((limit > 3, 1), else_=0).label("flag"),
+    )
+    known = [found["type"] for found in statement.column_descriptions]
+    assert known == [str, Line, int, None, str, int, str, int]
+    of_groups = select(func.count(), func.max(limit), func.push(limit), func.avg(limit), func.sum(limit), limit)
+    grouped = [found["type"] for found in of_groups.group_by(limit).column_descriptions]
+    assert grouped == [int, int, list[int], None, int, int]
