@@ -23,6 +23,7 @@ from mongotic_adapters.events import Dispatch
 from mongotic_adapters.flows import driving, executing, flushing, inserting, reading, transacting
 from mongotic_adapters.flows.pipelines import Change
 from mongotic_adapters.flows.questions import Buffer
+from mongotic_adapters.indexing_port import BoundPort, indexing
 from mongotic_adapters.load_plan import LoadPlan
 from mongotic_adapters.loading import expect_model
 from mongotic_adapters.logged_port import logged
@@ -80,10 +81,11 @@ _AFTER_BLOCK = frozenset({"settle", "close"})
 class SessionBase:
     """The half of a session that needs no input or output."""
 
-    def __init__(self, port: Port, settings: Settings, *, awaits: bool) -> None:
-        self._port = logged(traced(port), settings.echo)
+    def __init__(self, port: BoundPort, settings: Settings, *, awaits: bool) -> None:
         self._settings = settings
-        self._books = Bookkeeping(port.codec, settings.cache_size)
+        self._books = books = Bookkeeping(port.codec, settings.cache_size)
+        sending = indexing(port, lambda: {type(instance) for instance in books}) if settings.auto_indexes else port
+        self._port: Port = logged(traced(sending), settings.echo)
         self._books.session = weakref.ref(self)
         kinds = [kind for kind in reversed(type(self).__mro__) if kind is not object]
         self._books.events = Dispatch(weakref.ref(self), kinds, awaits=awaits)

@@ -46,6 +46,10 @@ class SessionOptions(TransactionOptions, total=False):
     origin_comments: bool
     """Whether each command carries a `comment` that says which line of your program has sent it, for the server's
     profiler and logs: `shop.orders:42 in pay`."""
+    auto_indexes: bool
+    """Whether the indexes that a model declares are made before its first write, once per process and database, as
+    `create_indexes` makes them. A transaction that is open already is left alone: a model that it is the first to write
+    to has its indexes made before the next write outside of it, or the next transaction."""
     writes: Writes
     """Whether instances are written by bulk writes, or one by one by the engine's own `save` and `delete`: `"auto"`
     does so where the engine's class overrides them."""
@@ -65,6 +69,7 @@ class Settings:
     causal_consistency: bool = False
     echo: Echo = False
     origin_comments: bool = False
+    auto_indexes: bool = False
     writes: Writes = "auto"
     transaction: TransactionOptions = field(default_factory=lambda: TransactionOptions())
 
@@ -102,7 +107,7 @@ def settings(where: str, options: SessionOptions) -> Settings:
         raise ArgumentTypeError(f"{where}(cache_size=...) takes a number of instances or None, got {size!r}")
     if isinstance(size, int) and size < 0:
         raise ArgumentError(f"{where}(cache_size=...) takes a number from 0, got {size!r}")
-    for name in ("expire_on_commit", "autobegin", "causal_consistency", "origin_comments", "autoflush"):
+    for name in ("expire_on_commit", "autobegin", "causal_consistency", "origin_comments", "auto_indexes", "autoflush"):
         value = given.get(name, False)
         if not isinstance(value, bool) and not (name == "autoflush" and value is None):
             raise ArgumentTypeError(f"{where}({name}=...) takes True or False, got {value!r}")

@@ -255,6 +255,12 @@ class AwaitingPort(Transacting):
                 return False
         return True
 
+    async def create_indexes(self, mapping: Mapping) -> None:
+        with translated(f"createIndexes on {mapping.collection!r}"):
+            engine = self.binding.engine(mapping)
+            assert isinstance(engine, AIOEngine)  # as this port makes it
+            await engine.configure_database([mapping.document_model])
+
     async def pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 

@@ -238,6 +238,12 @@ class BlockingPort(Transacting):
                 return False
         return True
 
+    async def create_indexes(self, mapping: Mapping) -> None:
+        with translated(f"createIndexes on {mapping.collection!r}"):
+            engine = self.binding.engine(mapping)
+            assert isinstance(engine, SyncEngine)  # as this port makes it
+            engine.configure_database([mapping.document_model])
+
     async def pause(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251  # this port never suspends
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from odmantic import AIOEngine, Model, SyncEngine
+from odmantic import Model
 from pymongo import AsyncMongoClient, MongoClient
 
 from .awaiting import AsyncBind, AwaitingPort
 from .binding import BindOptions
 from .blocking import BlockingPort, SyncBind
-from .driver_errors import translated
 from .errors import ArgumentError
+from .flows import driving
 from .mapping import Mapping, mapping_of
 
 # What PyMongo takes as keywords is PyMongo's to say; documents are dicts, as everywhere in mongotic.
@@ -53,22 +53,16 @@ def create_indexes(engine: SyncBind, *models: type[Model], database: str | None 
         ArgumentError: there is no model.
         OperationalError: the server refused; an index of that name with other keys exists, say.
     """
-    binding = BlockingPort(engine, BindOptions(database)).binding
+    port = BlockingPort(engine, BindOptions(database))
     for mapping in _mappings("create_indexes", models):
-        with translated(f"createIndexes on {mapping.collection!r}"):
-            own_engine = binding.engine(mapping)
-            assert isinstance(own_engine, SyncEngine)  # as its port makes it
-            own_engine.configure_database([mapping.document_model])
+        driving.run(port.create_indexes(mapping))
 
 
 async def create_async_indexes(engine: AsyncBind, *models: type[Model], database: str | None = None) -> None:
     """Create the indexes that models declare; see `mongotic.create_indexes`."""
-    binding = AwaitingPort(engine, BindOptions(database)).binding
+    port = AwaitingPort(engine, BindOptions(database))
     for mapping in _mappings("create_async_indexes", models):
-        with translated(f"createIndexes on {mapping.collection!r}"):
-            own_engine = binding.engine(mapping)
-            assert isinstance(own_engine, AIOEngine)  # as its port makes it
-            await own_engine.configure_database([mapping.document_model])
+        await port.create_indexes(mapping)
 
 
 def _mappings(function: str, models: tuple[type[Model], ...]) -> list[Mapping]:

@@ -250,6 +250,14 @@ class Port(Protocol):
         """
         ...
 
+    async def create_indexes(self, mapping: Mapping) -> None:
+        """Create the indexes that a model declares, outside of every session; existing ones are left as they are.
+
+        Raises:
+            OperationalError: the server refused; an index of that name with other keys exists, say.
+        """
+        ...
+
     async def delete_many(self, mapping: Mapping, condition: Document, options: SendOptions = USUAL) -> WriteReport:
         """Remove every document that fits *condition*.
 
