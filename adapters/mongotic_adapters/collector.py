@@ -1,6 +1,6 @@
 """Python's cyclic garbage collector, paused while a batch of documents becomes instances.
 
-Used by `flows.reading` and `records`.  Nothing that is made then is garbage yet, but every few hundred new objects let
+Used by `flows.materialising`.  Nothing that is made then is garbage yet, but every few hundred new objects let
 the collector look through all of them again: two thirds of the time of a large read.  The policy:
 
 1. It is paused for the time of one batch and never across an `await`: at most some thousand documents.
