@@ -4,6 +4,7 @@
 
 PYTHON3 ?= python3
 VENV := .venv
+PEERS := .venv-peers
 SEED := 1
 STEPS := 20000
 PYTHON := $(VENV)/bin/python
@@ -73,6 +74,9 @@ bench-scaling: $(VENV)/.has-bench  ## how time and memory grow up to a million d
 bench-service: $(VENV)/.has-bench  ## a service of 200 tasks, into the same page
 	$(PYTHON) benchmarks --service --write-docs docs
 
+bench-peers: $(VENV)/.has-bench $(PEERS)/.ready  ## the same beside other libraries, in an environment of their own
+	$(PYTHON) benchmarks --peers $(PEERS)/bin/python --write-docs docs
+
 docs: $(VENV)/.has-docs $(VENV)/mermaid.min.js  ## the documentation site, into site/
 	MERMAID=$(VENV)/mermaid.min.js NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 
@@ -84,7 +88,7 @@ format: $(VENV)/.has-dev  ## apply formatting and the safe lint fixes
 	$(PYTHON) -m ruff format .
 
 clean:  ## remove the environments and everything that was built
-	rm -rf $(VENV) .nox build dist site .coverage .coverage.* .hypothesis .import_linter_cache \
+	rm -rf $(VENV) $(PEERS) .nox build dist site .coverage .coverage.* .hypothesis .import_linter_cache \
 		.mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -102,6 +106,12 @@ extras-dev := $(extras-test)
 
 $(VENV)/.has-%: pyproject.toml $(VENV)/.ready
 	$(PYTHON) -m pip install --quiet --editable '.[$(extras-$*)]' --group $*
+	@touch $@
+
+$(PEERS)/.ready: pyproject.toml $(VENV)/.ready
+	@test -x $(PEERS)/bin/python || $(PYTHON3) -m venv $(PEERS) || { rm -rf $(PEERS); exit 1; }
+	$(PEERS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(PEERS)/bin/python -m pip install --quiet --group peers
 	@touch $@
 
 # pip reads dependency groups (PEP 735) since 25.1; the pip that came with python3 may be older.

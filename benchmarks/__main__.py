@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import against_peers
 import page
 import scaling
 import service
@@ -29,16 +30,20 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description="mongotic against raw PyMongo and ODMantic")
     parser.add_argument("--uri", help="use this server, in a database of its own, instead of starting one")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--workload", metavar="W1,F2", help="measure these only")
+    parser.add_argument("--workload", metavar="W1,F2", help="measure these only; not with --scaling and --service")
     which.add_argument("--scaling", action="store_true", help="measure how time and memory grow with the documents")
     which.add_argument("--service", action="store_true", help="measure 200 tasks that handle requests in an event loop")
+    which.add_argument("--peers", type=Path, metavar="PYTHON", help="measure the libraries of this interpreter too")
     parser.add_argument("--rounds", type=positive, default=JUDGED_ROUNDS, help="default %(default)s")
     parser.add_argument("--documents", type=positive, metavar="N", help="at most N per workload: a quick, unjudged run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every round there too")
     parser.add_argument(
         "--write-docs", type=Path, metavar="FOLDER", help="put what was found into performance.md there, with its chart"
     )
-    return parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    if given.workload is not None and (given.scaling or given.service):
+        parser.error("--scaling and --service have no workloads to choose from")
+    return given
 
 
 def progress(line: str) -> None:
@@ -52,6 +57,8 @@ def measured(bench: Bench, given: argparse.Namespace) -> tuple[Report, list[Row]
         return scaling.measure(bench), []
     if given.service:
         return service.measure(bench), []
+    if given.peers:
+        return against_peers.measure(bench, chosen(workloads(), given.workload), given.peers), []
     selected = [(workload, workload.measure(bench)) for workload in chosen([*workloads(), *FURTHER], given.workload)]
     main_table = [each for each in selected if each[0] not in FURTHER]
     second_table = [each for each in selected if each[0] in FURTHER]

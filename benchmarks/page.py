@@ -29,7 +29,7 @@ def write(folder: Path, report: Report, rows: Sequence[Row]) -> None:
         NoSuchSection: the page has not these lines.
     """
     page, figures = folder / "performance.md", folder / "performance.json"
-    page.write_text(with_section(page.read_text("utf-8"), report), "utf-8")
+    page.write_text(with_section(page.read_text("utf-8"), report, with_chart=bool(rows)), "utf-8")
     known = cast("dict[str, object]", json.loads(figures.read_text("utf-8"))) if figures.exists() else {}
     known[report.name] = {"versions": report.about, "rows": report.data}
     save(known, figures)
@@ -37,14 +37,15 @@ def write(folder: Path, report: Report, rows: Sequence[Row]) -> None:
         chart.draw(rows, folder / "performance.svg")
 
 
-def with_section(page: str, report: Report) -> str:
-    """Return the page with a report in the place of the one it had."""
+def with_section(page: str, report: Report, *, with_chart: bool) -> str:
+    """Return the page with a report, and the chart below it, in the place of what it had there."""
     begin, end = f"<!-- begin {report.name} -->\n", f"<!-- end {report.name} -->\n"
     head, found, rest = page.partition(begin)
     _, ended, tail = rest.partition(end)
     if not found or not ended:
         raise NoSuchSection(f"performance.md has no lines {begin.strip()} and {end.strip()}")
-    return f"{head}{begin}```text\n{report.text()}```\n{end}{tail}"
+    chart_below = "\n![Times as multiples of the raw driver's, with the bars](performance.svg)\n" if with_chart else ""
+    return f"{head}{begin}```text\n{report.text()}```\n{chart_below}{end}{tail}"
 
 
 def save(figures: object, file: Path) -> None:

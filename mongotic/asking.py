@@ -182,6 +182,11 @@ def statement_mapping(statement: object) -> Mapped:
         raise ArgumentTypeError(
             f"explain() takes a statement made by select(), update() or delete(), got {shown(statement)}"
         )
+    if isinstance(statement, Update) and statement.rows is not None:
+        raise ArgumentTypeError(
+            "explain() takes a statement of one command, and a list of values() is one for each row; each finds its "
+            "document by the primary key"
+        )
     return cast("Select[Any]", statement).command.mapping
 
 
@@ -197,12 +202,15 @@ def _command(statement: Explained) -> Document:
         if sent.array_filters:
             change["arrayFilters"] = sent.array_filters
         return {"update": collection, "updates": [change]}
+    hint, collation = read.options.hint, read.options.collation
+    along: Document = {} if hint is None else {"hint": hint if isinstance(hint, str) else dict(cast("Any", hint))}
+    along |= {} if collation is None else {"collation": getattr(collation, "document", collation)}
     if (
         statement.calculation is not None
         or statement.command.sorts_across
         or (statement.once and statement.projection is not None)
     ):
-        return {"aggregate": collection, "pipeline": statement.pipeline(), "cursor": {}}
+        return {"aggregate": collection, "pipeline": statement.pipeline(), "cursor": {}, **along}
     keys = None if statement.projection is None else statement.projection.keys
     parts: Document = {
         "find": collection,
@@ -211,9 +219,8 @@ def _command(statement: Explained) -> Document:
         "skip": read.skip,
         "limit": read.limit,
         "projection": keys,
-        "hint": read.options.hint,
     }
-    return {name: value for name, value in parts.items() if value or name in ("find", "filter")}
+    return {name: value for name, value in parts.items() if value or name in ("find", "filter")} | along
 
 
 def _expect_one_column(statement: object, columns: int) -> None:

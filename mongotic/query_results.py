@@ -6,7 +6,9 @@ Made by `Session`, and by `AsyncSession` for what it has fetched already; the aw
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Mapping
+from html import escape
+from itertools import islice
 from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar, cast
 
@@ -19,7 +21,8 @@ from mongotic_adapters.mapped_rows import chosen, mapped
 from mongotic_adapters.rows import Row
 from mongotic_adapters.shown import shown
 
-from .exceptions import ArgumentError, ArgumentTypeError
+from . import tables
+from .exceptions import ArgumentError, ArgumentTypeError, MongoticError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -127,6 +130,17 @@ class QueryResult(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._query}>"
+
+    def _repr_html_(self) -> str:
+        """Return the first items as a table, for notebooks: a `find` command, unless they were fetched already."""
+        walk = cast("Generator[T]", iter(self))
+        try:
+            items = list(islice(walk, tables.SHOWN + 1))
+        except MongoticError:  # a session that is closed, say: to look at a result is no error
+            return f"<code>{escape(repr(self))}</code>"
+        finally:
+            walk.close()
+        return tables.html_table(items[: tables.SHOWN], more=len(items) > tables.SHOWN)
 
 
 class ScalarResult(QueryResult[T]):

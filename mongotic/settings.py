@@ -13,6 +13,7 @@ from mongotic_adapters.binding import BindOptions
 from mongotic_adapters.flows.transacting import Atomic
 from mongotic_adapters.logged_port import Echo
 from mongotic_adapters.overrides import Writes
+from mongotic_adapters.suggestions import did_you_mean
 from mongotic_adapters.transactions import TransactionOptions, expect_options
 
 from .exceptions import ArgumentError, ArgumentTypeError
@@ -92,6 +93,7 @@ def settings(where: str, options: SessionOptions) -> Settings:
         if name not in SessionOptions.__annotations__:
             raise ArgumentTypeError(
                 f"{where}() takes no {name!r}; it takes {', '.join(SessionOptions.__annotations__)}"
+                f"{did_you_mean(name, SessionOptions.__annotations__)}"
             )
     transaction = cast("TransactionOptions", {name: value for name, value in given.items() if name not in own})
     expect_options(where, transaction)

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 from odmantic import Model
 from typing_extensions import Self, TypedDict, Unpack
 
-from mongotic_adapters import compiler, shell
+from mongotic_adapters import compiler, shell, unsupported
 from mongotic_adapters.collector import paused
 from mongotic_adapters.columns import Column
 from mongotic_adapters.commands import Batch, FindAndModify, ModifyMany, Read
@@ -391,9 +391,16 @@ class Returning(Generic[M]):
 
         Returns:
             A new statement, with the keys in the `sort` of its `findAndModify` command.
+
+        Raises:
+            ArgumentTypeError: as `Select.order_by` says.
+            UnsupportedError: an order is by what a document refers to.
         """
         found = [pair for clause in clauses for pair in compiler.ordering(self.command.mapping, clause)]
-        return replace(self, command=replace(self.command, sort=(*self.command.sort, *found)))
+        command = replace(self.command, sort=(*self.command.sort, *found))
+        if command.sorts_across:
+            raise unsupported.order_of_a_change()
+        return replace(self, command=command)
 
     def resolved(self) -> FindAndModify:
         """Return what is sent.

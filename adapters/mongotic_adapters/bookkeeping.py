@@ -6,7 +6,7 @@ written (`settling`).  Every move is looked up in `states`; nothing here knows a
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Container, Generator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import cast
 
@@ -18,7 +18,7 @@ from .arrivals import Arrivals
 from .collector import paused
 from .document_validator import finisher
 from .encoding import Document
-from .errors import InvalidRequestError
+from .errors import ArgumentError, InvalidRequestError
 from .holdings import Merge
 from .identity_map import IdentityKey, identity_of
 from .instance_state import InstanceState, describe, remember, state_of
@@ -42,11 +42,19 @@ class Bookkeeping(Loading, Arrivals):
     @property
     def dirty(self) -> list[Model]:
         """The stored instances whose values differ from what the database is believed to hold."""
-        return [
-            instance
-            for state, instance in self.stored()
-            if state.state is State.PERSISTENT and self.is_modified(instance)
-        ]
+        with paused:
+            return [
+                instance
+                for state, instance in self.stored()
+                if state.state is State.PERSISTENT and self._is_dirty(state, instance)
+            ]
+
+    def _is_dirty(self, state: InstanceState, instance: Model) -> bool:
+        try:
+            now = self.taker(type(instance))(instance)
+        except ArgumentError:  # a value that cannot be stored was put in place; flush will say so
+            return True
+        return not changes.is_clean(state, now) and self.is_modified(instance)
 
     @property
     def merged(self) -> list[Merge]:
@@ -98,15 +106,23 @@ class Bookkeeping(Loading, Arrivals):
     @contextmanager
     def _undone_if_refused(self) -> Generator[None]:
         """Let go of what was added or merged inside the block along with something that is refused."""
-        pending, merged = len(self._pending), len(self._merged)
+        outer = self._arriving
+        arriving: dict[int, Model] = {} if outer is None else outer
+        self._arriving = arriving
         try:
             yield
-        except InvalidRequestError:  # until then, nothing leaves
-            added = list(self._pending.values())[pending:]
-            added += [merge.instance for merge in list(self._merged.values())[merged:]]
-            for instance in added:
-                self._release(remember(instance))
+        except InvalidRequestError:
+            if outer is None:
+                for instance in arriving.values():
+                    self._release(remember(instance))
             raise
+        finally:
+            self._arriving = outer
+
+    def _arrives(self, place: Container[int], state: InstanceState, instance: Model) -> None:
+        """Note what is about to come to a place of the books, for `_undone_if_refused`."""
+        if self._arriving is not None and state.oid not in place:
+            self._arriving[state.oid] = instance
 
     def _add_with_references(self, model: Model) -> None:
         self._make_one(model)
@@ -153,10 +169,12 @@ class Bookkeeping(Loading, Arrivals):
         elif state.state is State.RETURNED:
             self._displace(key)
             self._identities.put(key, state, instance)
+            self._arrives(self._pending, state, instance)
             self._pending[state.oid] = instance
         elif state.state is State.PENDING:
             # A default that was copied lacks the slot ODMantic writes to, and could never be changed.
             finisher(class_mapping(type(instance)))(instance)
+            self._arrives(self._pending, state, instance)
             self._pending[state.oid] = instance
             state.key = key
             self._new_keys[key] = state.oid
@@ -267,6 +285,7 @@ class Bookkeeping(Loading, Arrivals):
         earlier = self._merged.get(state.oid)
         if earlier is not None and keys is not None:
             keys = None if earlier.keys is None else keys | earlier.keys
+        self._arrives(self._merged, state, instance)
         self._merged[state.oid] = Merge(instance, keys)
 
     def _set_keys(self, instance: Model) -> set[str]:
@@ -417,7 +436,10 @@ class Bookkeeping(Loading, Arrivals):
         Raises:
             ArgumentError: a value cannot be stored.
         """
-        return changes.unwritten(state, instance, self.codec(class_mapping(type(instance))))
+        now = self.taker(type(instance))(instance)
+        if changes.is_clean(state, now):
+            return Difference(), now
+        return changes.unwritten(state, instance, self.codec(class_mapping(type(instance))), now)
 
     def believed(self, instance: Model) -> Document:
         """Return what the database is believed to hold for a stored instance; fields it has assigned since ODMantic

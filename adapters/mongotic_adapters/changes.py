@@ -30,20 +30,34 @@ from .unloaded import References, Unloaded, put
 _USUAL: Codec = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
 
 
-def unwritten(state: InstanceState, instance: Model, codec: Codec) -> tuple[Difference, bytes]:
+def unwritten(
+    state: InstanceState, instance: Model, codec: Codec, now: bytes | None = None
+) -> tuple[Difference, bytes]:
     """Return what *instance* has that the database is not believed to hold, and its snapshot once that is written.
+
+    Arguments:
+        state: what is remembered of it.
+        instance: the instance.
+        codec: the codec options of its collection.
+        now: the instance as it is now, if that is at hand.
 
     Raises:
         ArgumentError: a value cannot be stored.
     """
     mapping = class_mapping(type(instance))
-    now = snapshot.take(mapping, instance, codec)
-    if now == state.as_read:
+    if now is None:
+        now = snapshot.take(mapping, instance, codec)
+    if is_clean(state, now):
         return Difference(), now
     found = snapshot.difference(believed(state, mapping, codec), now, codec)
     if found and state.absent:
         _assign_whole(found, state.absent, snapshot.decode(now, codec))
     return found, now
+
+
+def is_clean(state: InstanceState, now: bytes) -> bool:
+    """Tell whether an instance is, to the byte, what the database is believed to hold."""
+    return now in (state.as_read, state.snapshot)
 
 
 def is_modified(state: InstanceState, instance: Model, codec: Codec) -> bool:

@@ -39,6 +39,7 @@ from .mapping import FieldMap, Shape, class_mapping, mapping_of
 from .mapping import Mapping as Mapped
 from .shown import shown
 from .statement_part import StatementPart
+from .suggestions import did_you_mean
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -97,7 +98,7 @@ class Column(_Proxy, Selectable[T], FieldConditions[T]):
     def __getattr__(self, name: str) -> Column[Any]:  # reached when there is no such field and no such method
         if name.startswith("__") or name in Column.__slots__:
             raise AttributeError(name)  # asked by copy and pickle, of a column that is not set up yet
-        raise AttributeError(f"{_named(self)} has no field {name!r}")
+        raise AttributeError(f"{_named(self)} has no field {name!r}{did_you_mean(name, _inner_names(self))}")
 
     def __copy__(self) -> Column[T]:
         return self
@@ -278,6 +279,15 @@ def column_of(attribute: object, *, of_element: bool = False) -> Column[Any]:
 def top_level(mapping: Mapped, field: FieldMap) -> Column[Any]:
     """Return the column of a field of a model."""
     return Column(mapping, field.key, mapping.model.model_fields[field.name].annotation, field)
+
+
+def _inner_names(column: Column[Any]) -> list[str]:
+    """Return the names of the fields of the embedded model *column* holds; none if it holds another value."""
+    field: FieldMap | None = object.__getattribute__(column, "field_")
+    if field is not None and field.target is not None:
+        return list(field.target.fields)
+    plain = plain_model(object.__getattribute__(column, "annotation_"))
+    return [] if plain is None else list(plain.model_fields)
 
 
 def _child(column: Column[Any], name: str) -> Column[Any] | None:

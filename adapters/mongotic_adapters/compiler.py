@@ -236,6 +236,11 @@ def _flattened(operator: str, parts: list[object]) -> list[object]:
     return flat
 
 
+def _column(mapping: Mapping, key: str) -> str:
+    field = mapping.by_key.get(key.partition(".")[0])
+    return f"col({mapping.name}.{key if field is None else field.name})"
+
+
 def _operand(mapping: Mapping, key: str, operand: object) -> object:
     """Return an operand encoded; a dict holds operators, each with an operand of its own."""
     if is_computed(operand) and key == "$expr":
@@ -243,7 +248,7 @@ def _operand(mapping: Mapping, key: str, operand: object) -> object:
     if isinstance(operand, odm.FieldProxy):
         raise ArgumentError(
             f"where(): {key!r} is compared with the field {+operand!r}; ODMantic's operators compare with values only. "
-            f'Write {{"$expr": {{"$eq": ["${key}", "${+operand}"]}}}}'
+            f"Write {_column(mapping, key)} in the place of the first: columns are compared with each other, too"
         )
     if is_document(operand) and not key.startswith("$"):
         return {name: _operand(mapping, key, value) for name, value in operand.items()}

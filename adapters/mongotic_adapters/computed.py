@@ -292,7 +292,10 @@ class Numeric(Formula[T_co]):
     __slots__ = ()
 
     def kind_(self, scope: Scope) -> Kind:
-        kinds = {kind_of(operand, scope) for operand in self._operands}
+        return self._made_of({kind_of(operand, scope) for operand in self._operands})
+
+    def _made_of(self, kinds: set[Kind]) -> Kind:
+        """Return what is made of operands of these kinds; each operand is looked at once, for its own are, too."""
         if kinds == {Kind.WHOLE}:
             return Kind.WHOLE
         return Kind.FRACTION if kinds <= {Kind.WHOLE, Kind.FRACTION} else Kind.OTHER
@@ -303,8 +306,8 @@ class Rounded(Numeric[T_co]):
 
     __slots__ = ()
 
-    def kind_(self, scope: Scope) -> Kind:
-        return Kind.WHOLE if super().kind_(scope) is Kind.WHOLE else Kind.OTHER
+    def _made_of(self, kinds: set[Kind]) -> Kind:
+        return Kind.WHOLE if kinds == {Kind.WHOLE} else Kind.OTHER
 
 
 class Sum(Numeric[T_co]):
@@ -320,10 +323,8 @@ class Sum(Numeric[T_co]):
             return {"$concat": [rendered(operand, scope) for operand in self._operands]}
         return super().render_(scope)
 
-    def kind_(self, scope: Scope) -> Kind:
-        if any(kind_of(operand, scope) is Kind.TEXT for operand in self._operands):
-            return Kind.TEXT
-        return super().kind_(scope)
+    def _made_of(self, kinds: set[Kind]) -> Kind:
+        return Kind.TEXT if Kind.TEXT in kinds else super()._made_of(kinds)
 
 
 class Quotient(Rounded[T_co]):

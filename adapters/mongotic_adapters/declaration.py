@@ -26,6 +26,7 @@ from .errors import ArgumentError, ArgumentTypeError
 from .mapping import class_mapping
 from .reference_fields import make_reference, plain_default, special_references
 from .shown import shown
+from .suggestions import did_you_mean
 
 SPARE_PRIMARY = "document_id"
 """What the primary field is called in a model that uses the name `id` for a field of its own."""
@@ -241,7 +242,14 @@ class MongoModelMetaclass(ModelMetaclass, _BeforeTwin):
                     raise AttributeError(f"{name!r}: the class has no __tablename__; ask a class that has one")
                 mapping = class_mapping(cast("type[Model]", cls))
                 return top_level(mapping, mapping.fields[name])
-            return cast("Any", ModelMetaclass).__getattr__(cls, name)
+            try:
+                return cast("Any", ModelMetaclass).__getattr__(cls, name)
+            except AttributeError as error:
+                if name.startswith("_") or not cls._has_columns():
+                    raise
+                fields = cast("dict[str, object]", vars(cls)[_FIELDS])
+                message = f"{cls.__name__} has no field {name!r}{did_you_mean(name, fields)}"
+                raise AttributeError(message, name=name, obj=cls) from error
 
     def _has_columns(cls) -> bool:  # pyright: ignore[reportSelfClsParameterName]  # a metaclass
         """Tell whether the class is finished, and no class is just being derived from it.

@@ -102,20 +102,23 @@ class DocumentError(MongoticError, DocumentParsingError):
 
     Attributes:
         model: the model class.
-        key: the document's `_id`; None for a row whose query did not select it.
+        key: the document's `_id`; None where it is not known: of a row whose query did not select it, and of what an
+            engine's own `find` met.
         inner: Pydantic's `ValidationError`, as in ODMantic.
     """
 
-    def __init__(self, key: object, model: type[Model], inner: ValidationError) -> None:
+    def __init__(self, key: object, model: type[Model], inner: ValidationError, *, of_row: bool = False) -> None:
         Exception.__init__(self, key, model, inner)
         self.key = key
+        self._of_row = of_row
         self.model = model
         self.inner = inner
 
     def __str__(self) -> str:
         name = cast("type", self.model).__name__
         if self.key is None:
-            return f"a document does not fit {name} (select its primary field too, to know which): {self.inner}"
+            advice = " (select its primary field too, to know which)" if self._of_row else ""
+            return f"a document does not fit {name}{advice}: {self.inner}"
         return f"the document with _id {self.key!r} does not fit {name}: {self.inner}"
 
     __repr__ = __str__

@@ -128,10 +128,6 @@ class Dispatch:
             self._known[name, model] = found
         return found
 
-    def listens(self, name: str) -> bool:
-        """Tell whether anybody at all may listen to something."""
-        return name in register.names
-
     @property
     def hears_of_writes(self) -> bool:
         """Tell whether anybody at all may listen to what a flush does."""

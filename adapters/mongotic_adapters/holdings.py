@@ -63,6 +63,7 @@ class Holdings:
         self.journal: Journal | None = None
         self.has_flushed = False
         self._cache_size = cache_size
+        self._takers: dict[type[Model], Callable[[Model], bytes]] = {}
         self._identities = IdentityMap()
         self._pending: dict[int, Model] = {}
         self._new_keys: dict[IdentityKey, int] = {}
@@ -70,6 +71,7 @@ class Holdings:
         self._merged: dict[int, Merge] = {}
         self._deleted: dict[int, Model] = {}
         self._displaced: dict[IdentityKey, Model] = {}
+        self._arriving: dict[int, Model] | None = None
         self._self_ref: weakref.ref[Holdings] = weakref.ref(self)
 
     def stored(self) -> Iterator[tuple[InstanceState, Model]]:
@@ -82,6 +84,14 @@ class Holdings:
             instance = state()
             if instance is not None:
                 yield state, instance
+
+    def taker(self, model: type[Model]) -> Callable[[Model], bytes]:
+        """Return the function that takes snapshots of the instances of a class; see `snapshot.taker`."""
+        found = self._takers.get(model)
+        if found is None:
+            mapping = class_mapping(model)
+            found = self._takers[model] = snapshot.taker(mapping, self.codec(mapping))
+        return found
 
     def is_modified(self, instance: Model) -> bool:
         """Tell whether *instance* has values the database is not believed to hold."""

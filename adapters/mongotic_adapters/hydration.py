@@ -96,8 +96,15 @@ def parse(model: type[Model], document: Document) -> Model:
     return instance
 
 
-def hydrate_all(mapping: Mapping, documents: Sequence[Document]) -> list[Model] | None:
-    """Return new instances of documents of a class that refers to nothing, as `hydrate` would make them one by one.
+def hydrate_all(
+    mapping: Mapping, documents: Sequence[Document], references: Sequence[References]
+) -> list[Model] | None:
+    """Return new instances of several documents, as `hydrate` would make them one by one.
+
+    Arguments:
+        mapping: the model's mapping.
+        documents: as the driver decoded them.
+        references: what each refers to.
 
     Returns:
         None where it takes `hydrate` to make them, or to say what is wrong with one.
@@ -105,6 +112,14 @@ def hydrate_all(mapping: Mapping, documents: Sequence[Document]) -> list[Model] 
     validator = _validator(mapping)
     if validator is None:
         return None
+    if mapping.references:
+        if any(Unloaded in map(type, found.values()) for found in references):
+            return None  # `hydrate` knows how
+        keys = [(field.key, field.name) for field in mapping.references]
+        documents = [
+            {**document, **{key: found[name] for key, name in keys}}
+            for document, found in zip(documents, references, strict=True)
+        ]
     try:
         return validator.several(documents)
     except (ValidationError, TypeError):

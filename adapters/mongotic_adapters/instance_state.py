@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 from odmantic import Model
 
 from .mapping import class_mapping
-from .states import Move, State, move
+from .states import MOVES, Move, State, move
 from .unloaded import NO_REFERENCES, References
 
 if TYPE_CHECKING:
     from .holdings import Holdings
     from .identity_map import IdentityKey
+
+_RELEASED = MOVES[State.PERSISTENT, Move.RELEASE]
 
 
 class InstanceState(weakref.ref[Model]):
@@ -100,6 +102,9 @@ class InstanceState(weakref.ref[Model]):
 
     def release(self) -> None:
         """Leave the session; what it was to store, and has not, is as if it had never been given it."""
+        if self.state is State.PERSISTENT:  # most are, and there is no more to it
+            self.state = _RELEASED
+            return
         was_new = self.state is State.MERGED and not self.is_stored
         self.move(Move.RELEASE)
         if was_new:

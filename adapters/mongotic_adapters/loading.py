@@ -115,23 +115,28 @@ class Loading(Holdings):
         overwrite: bool = False,
     ) -> list[Model]:
         """Return the instances of several documents that were just read; see `load`."""
-        if not mapping.references:
-            fresh = self._load_new(mapping, records, in_passing=in_passing)
-            if fresh is not None:
-                return fresh
+        fresh = self._load_new(mapping, records, references, in_passing=in_passing)
+        if fresh is not None:
+            return fresh
         return [
             self.load(mapping, record, found, in_passing=in_passing, overwrite=overwrite)
             for record, found in zip(records, references, strict=True)
         ]
 
-    def _load_new(self, mapping: Mapping, records: Sequence[Record], *, in_passing: bool) -> list[Model] | None:
-        """Load documents that are all met for the first time, of a class that refers to nothing and has no code of the
-        user's for reading: most of a large result.
+    def _load_new(
+        self, mapping: Mapping, records: Sequence[Record], references: Sequence[References], *, in_passing: bool
+    ) -> list[Model] | None:
+        """Load documents that are all met for the first time, of a class without code of the user's for reading: most
+        of a large result.
 
         Returns:
             None where it takes more than that; nothing was done then.
         """
-        if not mapping.repeatable or self._cache_size is not None or self.events.listens("load"):
+        if (
+            not mapping.repeatable
+            or self._cache_size is not None
+            or self.events.listeners("load", mapping.document_model)
+        ):
             return None
         model = mapping.model
         keys: list[IdentityKey] = [
@@ -140,7 +145,8 @@ class Loading(Holdings):
         ]
         if not self._identities.lacks(keys):
             return None
-        instances = hydrate_all(mapping, [document for document, _ in records])
+        documents = [document for document, _ in records]
+        instances = hydrate_all(mapping, documents, references)
         if instances is None:
             return None
         states, owner = remember_all(instances), self._self_ref
@@ -153,6 +159,9 @@ class Loading(Holdings):
             state.key = key
             state.as_read = as_read
             state.in_passing = in_passing
+        if mapping.references:
+            for state, found in zip(states, references, strict=True):
+                state.references = found
         self._identities.put_all(placed, instances)
         return instances
 

@@ -17,6 +17,7 @@ from . import odmantic_internals as odm
 from .errors import ArgumentError, ArgumentTypeError
 from .reference_fields import ManyReference, OptionalReference
 from .shown import shown
+from .suggestions import did_you_mean
 
 
 class Shape(Enum):
@@ -117,7 +118,10 @@ class Mapping:
         """
         field = self.fields.get(name)
         if field is None:
-            raise ArgumentError(f"{where}: {self.name} has no field {shown(name)}; it has {', '.join(self.fields)}")
+            raise ArgumentError(
+                f"{where}: {self.name} has no field {shown(name)}; it has {', '.join(self.fields)}"
+                f"{did_you_mean(name, self.fields)}"
+            )
         return field
 
 

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias, cast, get_args
 from .commands import SendOptions
 from .errors import ArgumentError, ArgumentTypeError
 from .load_plan import USUAL_PLAN, LoadPlan, Missing
+from .suggestions import did_you_mean
 
 Synchronize: TypeAlias = Literal["expire", "fetch", False]
 
@@ -128,4 +129,6 @@ def changed_write(options: WriteOptions, given: Mapping[str, object], names: Seq
 
 def _expect_option(name: str, names: Sequence[str]) -> None:
     if name not in names:
-        raise ArgumentError(f"execution_options() knows no {name!r} here; it takes {', '.join(names)}")
+        raise ArgumentError(
+            f"execution_options() knows no {name!r} here; it takes {', '.join(names)}{did_you_mean(name, names)}"
+        )

@@ -94,8 +94,8 @@ class Projection:
             try:
                 extract([document])
             except ValidationError as found:
-                return DocumentError(document.get("_id"), self.mapping.document_model, found)
-        return DocumentError(None, self.mapping.document_model, error)
+                return DocumentError(document.get("_id"), self.mapping.document_model, found, of_row=True)
+        return DocumentError(None, self.mapping.document_model, error, of_row=True)
 
     def _expect_one_model(self) -> None:
         for reader in self.readers:

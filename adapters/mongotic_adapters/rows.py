@@ -14,6 +14,8 @@ from typing import Any, ClassVar, SupportsIndex, TypeAlias, cast, overload
 
 from typing_extensions import TypeVarTuple, Unpack
 
+from .suggestions import did_you_mean
+
 Ts = TypeVarTuple("Ts")
 
 
@@ -46,7 +48,9 @@ class Row(tuple[Unpack[Ts]]):
             raise KeyError(f"{key!r} is no column of the row, which has {', '.join(self._fields)}") from None
 
     def __getattr__(self, name: str) -> Any:  # reached for what is no column; a column's type is known to its class
-        raise AttributeError(f"{name!r} is no column of the row, which has {', '.join(self._fields)}")
+        raise AttributeError(
+            f"{name!r} is no column of the row, which has {', '.join(self._fields)}{did_you_mean(name, self._fields)}"
+        )
 
     def _asdict(self) -> dict[str, Any]:
         """Return the values by name, in a dict of their own."""

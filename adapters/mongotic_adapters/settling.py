@@ -47,8 +47,7 @@ class Settling(Holdings):
         self.has_flushed = True
         self._no_longer_pending(state)
         self._merged.pop(state.oid, None)
-        if state.absent:
-            state.absent = state.absent.difference(state.absent if assigned is None else assigned)
+        state.absent = frozenset() if assigned is None else state.absent.difference(assigned)
         state.snapshot, state.as_read = after, None
         state.references = references
         if key is None:

@@ -24,6 +24,7 @@ from typing_extensions import TypedDict
 
 from .errors import ArgumentError, ArgumentTypeError, InvalidRequestError
 from .flows import driving
+from .suggestions import did_you_mean
 
 __all__ = [
     "Collation",
@@ -199,7 +200,9 @@ def expect_options(where: str, options: TransactionOptions) -> None:
     """
     for name, value in cast("dict[str, object]", options).items():
         if name not in _KINDS:
-            raise ArgumentTypeError(f"{where}() takes no {name!r}; it takes {', '.join(_KINDS)}")
+            raise ArgumentTypeError(
+                f"{where}() takes no {name!r}; it takes {', '.join(_KINDS)}{did_you_mean(name, _KINDS)}"
+            )
         kinds, wanted = _KINDS[name]
         if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
             raise ArgumentTypeError(f"{where}({name}=...) takes {wanted}, got {value!r}")

@@ -6,7 +6,7 @@ anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -142,18 +142,13 @@ def _inserts(books: Bookkeeping) -> tuple[list[Change], set[int]]:
     """Return the inserts, and the ids of the deleted instances whose documents they replace."""
     marked = {identity_of(instance): instance for instance in books.deleted}
     changes: list[Change] = []
-    kinds: dict[type, tuple[Mapping, Callable[[Model], bytes]]] = {}
     only_new = books.has_only_new
     for instance in books.new:
         is_new = only_new or remember(instance).state is State.PENDING
         if not is_new and not (marked and identity_of(instance) in marked):
             continue
-        known = kinds.get(type(instance))
-        if known is None:
-            mapping = class_mapping(type(instance))
-            known = kinds[type(instance)] = mapping, snapshot.taker(mapping, books.codec(mapping))
-        mapping, take = known
-        after = take(instance)
+        mapping = class_mapping(type(instance))
+        after = books.taker(type(instance))(instance)
         if not marked and mapping.version is None:
             references = None if mapping.references else NO_REFERENCES
             changes.append(Change(instance, Insert(after), after, references=references))

@@ -42,6 +42,14 @@ def of_another_document(where: str, name: str, key: str, remedy: str) -> Unsuppo
     return UnsupportedError(f"{where}: {name}.{path} is a field of another document, which {name} refers to; {remedy}")
 
 
+def order_of_a_change() -> UnsupportedError:
+    """Return the error for a document that is changed and chosen by the order of others."""
+    return UnsupportedError(
+        "returning(): other documents decide the order, and findAndModify does not look at them; ask for the first "
+        "one, key = session.scalar(select(Book.id).order_by(...).limit(1)), and change it by its key"
+    )
+
+
 def subquery() -> UnsupportedError:
     """Return the error for a statement inside of another one."""
     return UnsupportedError(

@@ -24,6 +24,7 @@ from .encoding import Document, encode_field, encode_value
 from .errors import ArgumentError, ArgumentTypeError
 from .mapping import FieldMap, Mapping, Shape, class_mapping
 from .shown import shown
+from .suggestions import did_you_mean
 from .validation import validated
 
 _ANYTHING: tuple[object, ...] = (Any, object)
@@ -273,7 +274,10 @@ def _inner(target: Target, model: type[BaseModel], part: str, where: str, *, by_
             within=_around(target),
             required=info.is_required(),
         )
-    raise ArgumentError(f"{where}: {model.__name__} has no field {shown(part)}; it has {', '.join(model.model_fields)}")
+    raise ArgumentError(
+        f"{where}: {model.__name__} has no field {shown(part)}; it has {', '.join(model.model_fields)}"
+        f"{did_you_mean(part, model.model_fields)}"
+    )
 
 
 def _alternatives(annotation: object) -> list[object]:

@@ -164,6 +164,9 @@ class AsyncBufferedResult(Unawaited, Generic[T]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._result!r}>"
 
+    def _repr_html_(self) -> str:
+        return self._result._repr_html_()  # pyright: ignore[reportPrivateUsage]  # a name notebooks have chosen
+
 
 class Parts(AnswerList[list[T]]):
     """What was fetched, in lists of several; for `for`, `async for` and `await`."""

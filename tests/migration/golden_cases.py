@@ -1,7 +1,7 @@
 """The golden files: code as it was and as each codemod has to leave it.  Read by the tests and by `rewrite_page`.
 
-`golden/<codemod>/<case>/before.py`, and `after.py` beside it; for the codemod `odmantic` one file per style, `call.py` and
-`session.py`.  `left.txt` (`call.left.txt`, `session.left.txt`) has what is left alone: line and reason.
+`golden/<codemod>/<case>/before.py`, and `after.py` beside it; for the codemod `odmantic` one file per style, `call.py`
+and `session.py`.  `left.txt` (`call.left.txt`, `session.left.txt`) has what is left alone: line and reason.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from pydantic import Field as PydanticField
 from mongotic_adapters.bookkeeping import Bookkeeping
 from mongotic_adapters.commands import Update
 from mongotic_adapters.errors import InvalidRequestError, UnmappedInstanceError
+from mongotic_adapters.flows import flushing
 from mongotic_adapters.instance_state import InstanceState, state_of
 from mongotic_adapters.mapping import Mapping, mapping_of
 from mongotic_adapters.states import State
@@ -83,14 +84,8 @@ def write(books: Bookkeeping) -> list[tuple[str, Model]]:
     """Do what a flush does with its plan when the database takes everything."""
     done: list[tuple[str, Model]] = []
     for step in plan(books).steps:
-        for change in step.changes:
-            done.append((type(change.operation).__name__, change.instance))
-            if change.after is None:
-                books.removed(change.instance)
-            else:
-                if change.replaces is not None:
-                    books.removed(change.replaces)
-                books.written(change.instance, change.after, change.references, change.assigned)
+        done += [(type(change.operation).__name__, change.instance) for change in step.changes]
+        flushing.settle(books, step.changes, [])
     return done
 
 

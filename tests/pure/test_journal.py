@@ -45,16 +45,7 @@ def note(books: Bookkeeping, **values: Any) -> Any:
 
 def settle(books: Bookkeeping) -> None:
     """Flush with versions, as `flows.flushing` settles it."""
-    from mongotic_adapters.unit_of_work import plan
-
-    for step in plan(books).steps:
-        for change in step.changes:
-            if change.after is None:
-                books.removed(change.instance)
-            else:
-                if change.replaces is not None:
-                    books.removed(change.replaces)
-                books.written(change.instance, change.after, change.references, change.assigned, change.version)
+    write(books)
 
 
 # -- stored instances -----------------------------------------------------------------------------------------------

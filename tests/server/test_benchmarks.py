@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORKLOADS = [f"W{number}" for number in range(1, 16)]
-FURTHER = [f"F{number}" for number in range(1, 6)]
+PEERS = ROOT / ".venv-peers" / "bin" / "python"
+FURTHER = [f"F{number}" for number in range(1, 8)]
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,6 +46,7 @@ def test_a_short_run_shows_every_workload_without_a_verdict(server_uri: str, doc
     assert [row["workload"] for row in rows if row["bar"] is not None and row["unit"] == "MB"] == ["W12"] * 4 + [
         "F4"
     ] * 4
+    assert "](performance.svg)\n<!-- end workloads -->\n" in (docs / "performance.md").read_text("utf-8")
     chart = ElementTree.parse(docs / "performance.svg")
     drawn = {text for each in chart.iter("{http://www.w3.org/2000/svg}text") if (text := each.text)}
     assert {
@@ -80,10 +82,25 @@ def test_a_short_run_shows_a_service(server_uri: str, docs: Path) -> None:
         assert all(0 < run["p50"] <= run["p95"] <= run["p99"] for run in runs)
 
 
+@pytest.mark.skipif(not PEERS.exists(), reason="`make bench-peers` makes the environment of the other libraries")
+def test_a_short_run_stands_beside_other_libraries(server_uri: str, docs: Path) -> None:
+    few = ("--uri", server_uri, "--documents", "100", "--rounds", "1", "--write-docs", str(docs))
+    run = _run("benchmarks", "--peers", str(PEERS), "--workload", "W3,W7,W13", *few)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == _section(docs, "peers").split()
+    rows = _rows(docs, "peers")
+    both = [(row["workload"], row["documents"], row["against"]) for row in rows if row["this project"][0] > 0]
+    sides = ("MongoClient", "AsyncMongoClient")
+    assert both == [(code, kind, side) for code in ("W3", "W7") for kind in ("order", "flat") for side in sides]
+    for peer, at in {"beanie": sides[1:], "mongoengine": sides[:1], "mongotic": sides}.items():
+        measured = [(row["workload"], row["documents"], row["against"]) for row in rows if row.get(peer, [0])[0] > 0]
+        assert measured == [line for line in both if line[2] in at]
+
+
 def _section(docs: Path, name: str) -> str:
     """What stands in a section of the page."""
     page = (docs / "performance.md").read_text("utf-8")
-    return page.partition(f"<!-- begin {name} -->\n```text\n")[2].partition(f"```\n<!-- end {name} -->\n")[0]
+    return page.partition(f"<!-- begin {name} -->\n```text\n")[2].partition("```\n")[0]
 
 
 def test_a_workload_that_does_not_exist_is_refused() -> None:
@@ -97,3 +114,11 @@ def test_the_profile_names_what_was_profiled() -> None:
     assert run.returncode == 0, run.stderr
     assert "200 order documents, mongotic, sync" in run.stdout
     assert "garbage collections" in run.stdout
+
+
+def test_the_further_figures_are_printed() -> None:
+    run = _run("benchmarks/costs.py", "--documents", "200")
+    assert run.returncode == 0, run.stderr
+    assert "session.dirty, 200 clean order objects" in run.stdout
+    assert "commit with nothing to write" in run.stdout
+    assert "flush of 200 new flat objects" in run.stdout

@@ -432,6 +432,14 @@ def test_an_unsupported_thing_is_an_argument_error_too() -> None:
     assert issubclass(UnsupportedError, ArgumentTypeError)
 
 
+async def test_long_sums_are_walked_once_per_term(session: AsyncSession) -> None:
+    long: Any = col(Sale.qty)
+    for _ in range(60):  # what doubled with each term would take longer than anybody waits
+        long = long + 1
+    plain, summed = await (await session.execute(select(Sale.qty, long).where(Sale.qty > 0).limit(1))).one()
+    assert summed == plain + 60
+
+
 def test_deep_trees_are_refused_with_words() -> None:
     deep: Any = price
     for _ in range(5000):

@@ -12,6 +12,7 @@ from types import CodeType
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 from pymongo import MongoClient
 
 from tests.conftest import Document
@@ -38,9 +39,17 @@ def shop(raw_client: MongoClient[Document]) -> Iterator[None]:
     raw_client.drop_database("shop")
 
 
+@pytest.fixture
+def tracing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The examples set up tracing for a program of their own: OpenTelemetry takes a provider once and for all."""
+    providers = [trace.get_tracer_provider()]
+    monkeypatch.setattr(trace, "set_tracer_provider", providers.append)
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: providers[-1])
+
+
 # The examples leave their clients open, as a program does that runs until it ends.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
-@pytest.mark.usefixtures("shop")
+@pytest.mark.usefixtures("shop", "tracing")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 async def test_every_block_of_the_page_runs(page: Path, server_uri: str) -> None:
     namespace: dict[str, Any] = {"MONGODB_URI": server_uri, "__name__": "__docs__"}

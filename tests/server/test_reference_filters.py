@@ -16,6 +16,7 @@ from pymongo.database import Database
 from mongotic import (
     ArgumentError,
     MongoBaseModel,
+    UnsupportedError,
     and_,
     asc,
     col,
@@ -179,6 +180,8 @@ async def test_the_server_explains_it(session: AsyncSession) -> None:
     plan = await session.explain(select(Book).where(publisher.name == "North"))
     assert "$in" in str(plan)
     assert "by_publisher_id" in str(await session.explain(select(Book).order_by(publisher.name)))
+    with pytest.raises(UnsupportedError, match="change it by its key"):
+        update(Book).values(title="x").returning(Book).order_by(publisher.name)
 
 
 async def test_the_key_of_the_target_is_in_the_document(session: AsyncSession, commands: CommandLog) -> None:

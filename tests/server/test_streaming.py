@@ -192,7 +192,13 @@ async def test_the_server_explains_statements(session: AsyncSession) -> None:
     assert "winningPlan" in (await session.explain(query))["queryPlanner"]
     stats = await session.explain(query, "executionStats")
     assert stats["executionStats"]["nReturned"] == 3
-    assert await session.explain(select(User.name).distinct())
+    distinct_names = select(User.name).distinct()
+    assert await session.explain(distinct_names)
+    along: Any = {"hint": [("_id", 1)], "collation": Collation("en", strength=2)}
+    for statement in (query, distinct_names):
+        asked = (await session.explain(statement.execution_options(**along)))["command"]
+        assert asked["hint"] == {"_id": 1}
+        assert asked["collation"]["strength"] == 2
     assert await session.explain(update(User).where(User.number == 1).values(name="x"))
     assert await session.explain(delete(User).where(User.number == 1))
     assert (await session.get_one(User, 1)).name == "u1"
@@ -200,6 +206,8 @@ async def test_the_server_explains_statements(session: AsyncSession) -> None:
         await session.explain(query, "all")
     with pytest.raises(ArgumentTypeError, match="explain"):
         await session.explain(cast("Any", "select"))
+    with pytest.raises(ArgumentTypeError, match="one for each row"):
+        await session.explain(update(User).values([{"number": 1, "name": "x"}]))
 
 
 @pytest.mark.usefixtures("users")

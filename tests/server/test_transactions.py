@@ -81,6 +81,16 @@ async def test_a_block_commits_at_its_end_and_nobody_sees_it_before(
     assert not session.in_transaction()
 
 
+async def test_many_new_documents_are_one_insert_and_one_commit(
+    session: AsyncSession, raw: Database[Document], commands: CommandLog
+) -> None:
+    async with session.begin():
+        session.add_all([User(number=number, name=f"u{number}") for number in range(100)])
+    assert commands.names() == ["insert user", "commitTransaction 1"]
+    assert [len(command["documents"]) for command in commands.sent[:1]] == [100]
+    assert names(raw) == {number: f"u{number}" for number in range(100)}
+
+
 @pytest.mark.usefixtures("stored")
 async def test_an_exception_rolls_database_and_objects_back(session: AsyncSession, raw: Database[Document]) -> None:
     held = [await get(session, number) for number in range(3)]

@@ -6,7 +6,7 @@ Called by the blocking session, whose port never suspends: one `send(None)` take
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Coroutine, Iterator
-from typing import TypeVar
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 
@@ -30,16 +30,14 @@ def iterate(stream: AsyncGenerator[T, None]) -> Iterator[T]:
     """Yield what *stream* yields; it is closed on every way out."""
     try:
         while True:
+            # A step of an asynchronous generator is driven as a coroutine is, and one around it would only take time.
+            step = cast("Coroutine[object, None, T]", anext(stream))
             try:
-                yield run(_next(stream))
+                yield run(step)
             except StopAsyncIteration:
                 return
     finally:
         run(_close(stream))
-
-
-async def _next(stream: AsyncGenerator[T, None]) -> T:
-    return await anext(stream)
 
 
 async def _close(stream: AsyncGenerator[T, None]) -> None:

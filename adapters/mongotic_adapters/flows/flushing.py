@@ -122,12 +122,12 @@ async def _write_step(port: Port, books: Bookkeeping, step: Step, todo: Plan, wr
         report = await port.write(step.batch())
     except WriteFailed as failed:
         if failed.report is None:
-            _settle(books, step.changes[: failed.completed], written)
+            settle(books, step.changes[: failed.completed], written)
             raise _failed(failed, step, written, _unwritten(todo, written)) from failed.error
         failure, report = failed, failed.report
     stale = await _stale(port, step, report, todo, written)
     missed = {id(change) for change in stale}
-    _settle(books, [change for change in step.changes if id(change) not in missed], written)
+    settle(books, [change for change in step.changes if id(change) not in missed], written)
     if stale:
         raise _stale_error([change.instance for change in stale], written, _unwritten(todo, written))
     if failure is not None:
@@ -143,7 +143,7 @@ async def _write_by_engine(
     """Let the engine write one step, instance by instance, and return what to warn of."""
     before = len(written)
     try:
-        return await engine_writing.write(port, books, custom, step, lambda change: _settle(books, [change], written))
+        return await engine_writing.write(port, books, custom, step, lambda change: settle(books, [change], written))
     except WriteFailed as failed:
         failure = WriteFailed(len(written) - before, failed.error, duplicate=failed.duplicate, certain=failed.certain)
         raise _failed(failure, step, written, _unwritten(todo, written)) from failed.error
@@ -175,7 +175,8 @@ async def _read_partial(port: Port, books: Bookkeeping, step: Step) -> None:
                 books.reload(instance, record, targets)
 
 
-def _settle(books: Bookkeeping, changes: Sequence[Change], written: list[Model]) -> None:
+def settle(books: Bookkeeping, changes: Sequence[Change], written: list[Model]) -> None:
+    """Note in the books that *changes* were written, and add their instances to *written*."""
     with paused:
         for change in changes:
             if change.after is None:

@@ -105,9 +105,13 @@ class Facade:
         asked = self.select(site, call)
         scalars = _spread(code(f"{session}.scalars"), asked, call)
         if site.usage == "walked":
-            return scalars
+            return scalars if not self._is_yielded(site) else _spread(code(f"{session}.stream_scalars"), asked, call)
         terminal = {"find": "all", "find_one": "first", "count": "count"}[site.method]
         return _awaited(called(scalars, terminal), site)
+
+    def _is_yielded(self, site: Site) -> bool:
+        """Tell whether documents go to somebody else while they are walked: those of a stream belong to no session."""
+        return isinstance(site.carrier, cst.For) and has_yield(site.carrier.body)
 
     def select(self, site: Site, call: cst.Call) -> cst.BaseExpression:
         """Return `select(Model).where(...).order_by(...).offset(...).limit(...)`.
@@ -232,6 +236,13 @@ def _spread(function: cst.BaseExpression, argument: cst.BaseExpression, call: cs
 
 def _awaited(node: cst.BaseExpression, site: Site) -> cst.BaseExpression:
     return cst.Await(node) if site.is_async else node
+
+
+def has_yield(node: cst.CSTNode) -> bool:
+    """Tell whether something is yielded, by the function itself."""
+    if isinstance(node, (cst.FunctionDef, cst.Lambda)):
+        return False
+    return isinstance(node, cst.Yield) or any(has_yield(child) for child in node.children)
 
 
 def _has_effects(node: cst.CSTNode) -> bool:

@@ -52,6 +52,8 @@ class SessionFunctions:
     def __init__(self, analysis: Analysis, planned: Callable[[Source, SessionFunctions], Plan] | None = None) -> None:
         self._analysis = analysis
         self._candidates: dict[int, Candidate] = {}
+        self._dependents: dict[int, list[cst.FunctionDef]] = {}
+        self._using: set[int] = set()
         if planned is not None:
             self._find()
             self._keep_what_fits(planned)
@@ -87,10 +89,29 @@ class SessionFunctions:
 
     def _find(self) -> None:
         for source in self._analysis.project.sources:
+            found = self._analysis.of(source)
+            self._using |= {id(site.function) for site in found.sites} | {id(block.function) for block in found.blocks}
             for function in _functions(source.module):
-                if found := self._candidate(source, function):
-                    self._candidates[id(function)] = found
+                if candidate := self._candidate(source, function):
+                    self._candidates[id(function)] = candidate
+                    self._using.add(id(function))
+                for needed in self._needed(source, function):
+                    self._dependents.setdefault(id(needed), []).append(function)
         self._find_calls()
+
+    def _needed(self, source: Source, function: cst.FunctionDef) -> Iterator[cst.CSTNode]:
+        """Return the functions whose values FastAPI gives to a function."""
+        given = function.params
+        for each in (*given.posonly_params, *given.params, *given.kwonly_params):
+            declared = each.annotation.annotation if each.annotation is not None else None
+            if each.default is not None and (found := self._depended(source, each.default)):
+                yield found.node
+            if isinstance(declared, cst.Subscript) and (found := self._annotated(source, declared)):
+                yield found.node
+            if declared is not None and (alias := self._analysis.project.alias(source, declared)):
+                where, expression = alias
+                if isinstance(expression, cst.Subscript) and (found := self._annotated(where, expression)):
+                    yield found.node
 
     def _candidate(self, source: Source, function: cst.FunctionDef) -> Candidate | None:
         project = self._analysis.project
@@ -227,11 +248,20 @@ class SessionFunctions:
             return False
         if any(site not in plans[id(where)].region_of for where, site, _ in candidate.calls):
             return False
+        if any(not self._goes_along(each) for each in self._dependents.get(id(candidate.function), ())):
+            return False
         body = candidate.function.body.body
-        hazards = Hazards(self._analysis.project, source, self._analysis.of(source).provenances)
+        hazards = Hazards(
+            self._analysis.project, source, self._analysis.of(source).provenances, self._analysis.opening()
+        )
         return not isinstance(candidate.function.body, cst.SimpleStatementSuite) and not hazards.reason(
             body, own, is_transaction=False, is_shared=True
         )
+
+    def _goes_along(self, dependent: cst.FunctionDef) -> bool:
+        """Tell whether a function may be given instances that the session of the request holds: it has the same
+        session, or opens none."""
+        return id(dependent) in self._candidates or id(dependent) not in self._using
 
     def _is_inside(self, source: Source, node: cst.CSTNode, function: cst.FunctionDef) -> bool:
         return any(each is function for each in source.above(node))

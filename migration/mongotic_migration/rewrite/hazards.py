@@ -6,13 +6,14 @@ asks here before it lets calls share a session.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from .bindings import Element, Parameter, Value, origins
-from .kinds import Project
+from .facade import has_yield
+from .kinds import ENGINE, Project
 from .provenance import Provenances
 from .sites import Site
 from .sources import Source
@@ -49,10 +50,16 @@ class Event:
 
 
 class Hazards:
-    """Finds out whether calls may share a session."""
+    """Finds out whether calls may share a session.
 
-    def __init__(self, project: Project, source: Source, provenances: Provenances) -> None:
-        self._project, self._source, self._provenances = project, source, provenances
+    Arguments:
+        opening: the names of functions that may open a session of their own, which takes no instance of another one.
+    """
+
+    def __init__(
+        self, project: Project, source: Source, provenances: Provenances, opening: frozenset[str] = frozenset()
+    ) -> None:
+        self._project, self._source, self._provenances, self._opening = project, source, provenances, opening
 
     def reason(
         self, statements: Sequence[cst.CSTNode], sites: Iterable[Site], *, is_transaction: bool, is_shared: bool
@@ -66,6 +73,9 @@ class Hazards:
             is_shared: the session comes from outside, and may hold what came along.
         """
         sites = list(sites)
+        held = self._held(sites, is_shared=is_shared)
+        if found := self._lent(statements, sites, held) or self._yielded(statements, sites) or self._begun(sites):
+            return found
         writing = [site for site in sites if site.is_write and site.method != "remove"]
         if not writing and not is_transaction:
             return None
@@ -76,7 +86,6 @@ class Hazards:
         events = _Events(self._source, sites, is_transaction=is_transaction)
         for each in statements:
             each.visit(events)
-        held = self._held(sites, is_shared=is_shared)
         last = [Event("commit", statements[-1])] if is_transaction else []
         return self._unsaved([*events.found, *last], held)
 
@@ -91,6 +100,34 @@ class Hazards:
                             return f"the except clause on line {line} goes on after a failed write, which stays pending"
                 if each in statements:
                     break
+        return None
+
+    def _lent(self, statements: Sequence[cst.CSTNode], sites: Sequence[Site], held: _Held) -> str | None:
+        """An instance of an open session must not come to a function that opens another one."""
+        own = {id(site.call) for site in sites}
+        for call in _calls(statements):
+            names = {_last_name(call.func)} | {_last_name(each.value) for each in call.args}
+            if id(call) in own or not names & self._opening:
+                continue
+            for argument in call.args:
+                reads = [site for site in sites if not site.is_write and self._lies_in(site.outer, argument)]
+                given = [name for name in _bare_names(argument.value) if held.holds(name, call)]
+                if reads or given:
+                    line = self._source.line(call)
+                    return f"what is read is passed on line {line} to a function that uses the engine itself"
+        return None
+
+    def _yielded(self, statements: Sequence[cst.CSTNode], sites: Sequence[Site]) -> str | None:
+        """What is yielded goes on to somewhere else while the session is open; only streams give it free."""
+        if not any(has_yield(each) for each in statements) or all(site.usage == "walked" for site in sites):
+            return None
+        return "a value is yielded while the session is open"
+
+    def _begun(self, sites: Sequence[Site]) -> str | None:
+        """A transaction cannot begin while documents are on their way outside of it."""
+        for walked in (site for site in sites if site.usage == "walked" and site.thing.role == ENGINE):
+            if any(site.thing.role != ENGINE and self._lies_in(site.outer, walked.carrier) for site in sites):
+                return "a transaction begins while documents are walked"
         return None
 
     def _lies_in(self, node: cst.CSTNode, body: cst.CSTNode) -> bool:
@@ -315,6 +352,27 @@ def names_in(node: cst.CSTNode) -> set[str]:
     if isinstance(node, cst.Name):
         return {node.value}
     return {name for child in node.children for name in names_in(child)}
+
+
+def _calls(nodes: Iterable[cst.CSTNode]) -> Iterator[cst.Call]:
+    for node in nodes:
+        if isinstance(node, cst.Call):
+            yield node
+        if not isinstance(node, (cst.FunctionDef, cst.Lambda)):
+            yield from _calls(node.children)
+
+
+def _last_name(node: cst.BaseExpression) -> str:
+    return node.attr.value if isinstance(node, cst.Attribute) else node.value if isinstance(node, cst.Name) else ""
+
+
+def _bare_names(node: cst.CSTNode) -> set[str]:
+    """Return the names that stand for themselves, and not for one of their attributes."""
+    if isinstance(node, cst.Name):
+        return {node.value}
+    if isinstance(node, cst.Attribute):
+        return set()
+    return {name for child in node.children for name in _bare_names(child)}
 
 
 def _leaves(body: cst.BaseSuite) -> bool:

@@ -26,7 +26,7 @@ def with_imports(source: Source, changed: cst.Module, wanted: Iterable[tuple[str
     changed = AddImportsVisitor(context).transform_module(changed)
     used_before = _used(source)
     try:
-        after = parsed(changed.code, source.path, source.name)
+        after = parsed(changed.bytes, source.path, source.name)
     except Unparsable as error:  # never seen; a file that cannot be read is not written
         raise AssertionError(f"{source.path}: what was written cannot be parsed: {error}") from error
     dropped = used_before - _used(after)

@@ -10,7 +10,7 @@ from .analysis import Analysis
 from .bindings import Entered, dotted, origin_of
 from .facade import Facade
 from .functions import SessionFunctions
-from .hazards import Hazards
+from .hazards import Hazards, root_of
 from .kinds import ENGINE
 from .provenance import MADE
 from .regions import Plan, Region, free_name
@@ -36,7 +36,7 @@ class Planner:
         self._functions = functions
         found = analysis.of(source)
         self.sites, self.blocks, self.provenances = list(found.sites), found.blocks, found.provenances
-        self._hazards = Hazards(analysis.project, source, self.provenances)
+        self._hazards = Hazards(analysis.project, source, self.provenances, analysis.opening())
         self.plan = Plan(refused=list(found.refused))
         self._refused: set[Site] = set()
 
@@ -73,6 +73,7 @@ class Planner:
                     self._facade.remove(site, site.call, "session", is_used=True)
                 elif site.method in {"save", "save_all", "delete"}:
                     check_write(self._source, site)
+                    self._check_own(site)
                     if site.method == "delete":
                         self._check_delete(site)
                 elif site.method in {"commit", "abort"} and site.call.args:
@@ -80,6 +81,16 @@ class Planner:
                 self._check_session_argument(site)
             except Refusal as refusal:
                 self._refuse(site, str(refusal))
+
+    def _check_own(self, site: Site) -> None:
+        """See that an instance is no other function's, whose session may hold it."""
+        if site.function is None or self._source.nearest(site.function, cst.FunctionDef) is None:
+            return
+        scope = self._source.scopes.get(site.carrier)
+        own = {each.name for each in scope.assignments} if scope is not None else set[str]()
+        root = root_of(site.call.args[0].value)
+        if root and root not in own:
+            raise Refusal(f"{root} belongs to the function around, whose session may hold it")
 
     def _check_delete(self, site: Site) -> None:
         found = self.provenances.of(site.call.args[0].value)
@@ -219,7 +230,7 @@ class Planner:
         engines = {dotted(site.receiver) if site not in self.plan.helpers else self._passed(site) for site in sites}
         engines |= {dotted(block.receiver) for block in blocks}
         kinds = {site.is_async for site in sites} | {block.is_async for block in blocks}
-        places: list[cst.CSTNode] = [site.outer for site in sites] + [block.node for block in blocks]
+        places: list[cst.CSTNode] = [*(site.outer for site in sites), *(block.node for block in blocks)]
         if len(places) < 2 or len(engines) != 1 or "" in engines or len(kinds) != 1:
             return None
         body = function.body.body
@@ -255,6 +266,8 @@ class Planner:
             )
             if home is not None:
                 home.append(site)
+            elif any(id(carrier) in around for carrier, _ in regions):
+                self._refuse(site, "a session of another engine is open around it")
             else:
                 regions.append((site.carrier, [site]))
         for carrier, found in regions:
@@ -286,6 +299,8 @@ class Planner:
             return "engines of both kinds stand in one statement"
         if any(self._region_is_taken(carrier, site) for site in sites):
             return "another engine is used in the same statement"
+        if any(self._holds(carrier, block.node) for block in self.blocks if block not in self._left_blocks):
+            return "a session or transaction is opened inside of the statement"
         return self._hazards.reason([carrier], sites, is_transaction=False, is_shared=False)
 
     def _region_is_taken(self, carrier: cst.CSTNode, site: Site) -> bool:

@@ -37,7 +37,7 @@ class Provenance:
 
     @property
     def is_read(self) -> bool:
-        return self.kinds == {READ}
+        return self.kinds == frozenset({READ})
 
 
 NOT_KNOWN = Provenance(frozenset({UNKNOWN}))

@@ -89,6 +89,6 @@ def rewritten(
         report, module = by_source[id(source)], changed[id(source)]
         report.after = module.code
         if report.is_changed:
-            parsed(module.code, source.path)  # what could not be read again is never written
+            parsed(module.bytes, source.path)  # what could not be read again is never written
             contents[source.path] = module.bytes
     return reports, contents

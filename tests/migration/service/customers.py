@@ -83,7 +83,9 @@ async def change_customer(key: str, body: CustomerChange, engine: EngineDep) -> 
 
 
 @router.post("/{key}/tags/{tag}")
-async def tag_customer(tag: str, engine: EngineDep, customer: Annotated[Customer, Depends(current_customer)]) -> list[str]:
+async def tag_customer(
+    tag: str, engine: EngineDep, customer: Annotated[Customer, Depends(current_customer)]
+) -> list[str]:
     if tag not in customer.tags:
         customer.tags.append(tag)
         await engine.save(customer)

@@ -9,7 +9,8 @@ from odmantic import AIOEngine
 
 
 def get_engine(request: Request) -> AIOEngine:
-    return request.app.state.engine
+    engine: AIOEngine = request.app.state.engine
+    return engine
 
 
 EngineDep = Annotated[AIOEngine, Depends(get_engine)]

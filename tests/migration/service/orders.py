@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import StreamingResponse
 from odmantic import AIOEngine
+from odmantic.query import desc
 
 from .database import EngineDep
 from .lookups import customer_or_404, order_or_404, product_or_404, reserve
@@ -48,7 +49,7 @@ async def place(body: OrderIn, engine: EngineDep) -> dict[str, object]:
 @router.get("")
 async def list_orders(engine: EngineDep, status: str | None = None) -> list[dict[str, object]]:
     queries = [] if status is None else [Order.status == status]
-    orders = await engine.find(Order, *queries, sort=(Order.total.desc(), Order.id))
+    orders = await engine.find(Order, *queries, sort=(desc(Order.total), Order.id))
     return [shown(order) for order in orders]
 
 
