@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 FENCE = re.compile(r"^([ \t]*)(?:`{3,}|~{3,})[ {]*\.?(\w*)(.*)$", re.MULTILINE)
 FOLLOWED = {DOCS / "tutorial.md", DOCS / "guides" / "testing.md"}
-"""Pages whose titled blocks are files; follow_tutorial.py here and tests/testing_kit/test_guide.py write and run them."""
+"""Pages whose titled blocks are files: follow_tutorial.py and tests/testing_kit/test_guide.py write and run them."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
