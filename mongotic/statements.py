@@ -24,6 +24,7 @@ from mongotic_adapters.keyed_rows import Assignment, KeyedRow, keyed_row
 from mongotic_adapters.mapping import Mapping as Mapped
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.options import USUAL_WRITE, Synchronize, WriteOptions, changed_write
+from mongotic_adapters.replacing import replaced
 from mongotic_adapters.shown import shown
 from mongotic_adapters.update_changes import Changes
 
@@ -93,7 +94,7 @@ class Insert(Generic[M]):
             given.append(values)
         with paused:
             documents = [self._document(row) for row in given]
-        return replace(self, given=(*(self.given or ()), *documents))
+        return replaced(self, given=(*(self.given or ()), *documents))
 
     def _document(self, row: object) -> NewDocument:
         mapping = self.mapping
@@ -130,7 +131,7 @@ class Insert(Generic[M]):
             ArgumentError: one is no field of the model.
         """
         where = f"insert({self.mapping.name}).on_conflict_do_nothing()"
-        return replace(self, rule=on_conflict(self.mapping, index_elements, where))
+        return replaced(self, rule=on_conflict(self.mapping, index_elements, where))
 
     def on_conflict_do_update(
         self, *, set_: AnyValues | Iterable[str] | None = None, index_elements: Iterable[object] = ()
@@ -151,7 +152,7 @@ class Insert(Generic[M]):
             ArgumentError: one is no field of the model, or cannot be changed.
         """
         where = f"insert({self.mapping.name}).on_conflict_do_update()"
-        return replace(self, rule=on_conflict_update(self.mapping, index_elements, set_, where))
+        return replaced(self, rule=on_conflict_update(self.mapping, index_elements, set_, where))
 
     def execution_options(self, **options: Unpack[InsertOption]) -> Self:
         """Say how the statement is to be carried out.
@@ -164,7 +165,7 @@ class Insert(Generic[M]):
             ArgumentError: there is no such option or value.
         """
         given = changed_write(replace(USUAL_WRITE, ordered=self.ordered), options, ("ordered",))
-        return replace(self, ordered=given.ordered)
+        return replaced(self, ordered=given.ordered)
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
@@ -234,12 +235,12 @@ class Update(Synchronized, Generic[M]):
                 raise ArgumentError(f"{where} has nothing to set")
             if self.rows is not None:
                 raise ArgumentError(f"{where}: what is the same for all rows is said first, before the list")
-            return replace(self, changes=self.changes.added(every, where))
+            return replaced(self, changes=self.changes.added(every, where))
         if isinstance(changes, (str, bytes)) or not isinstance(cast("object", changes), Iterable):
             raise ArgumentTypeError(f"{where} takes a dict, or a list of dicts, got {shown(changes)}")
         common = self.changes.added(values, where) if values else self.changes
         rows = [keyed_row(row, common, self.criteria, where) for row in changes]
-        return replace(self, changes=common, rows=(*(self.rows or ()), *rows))
+        return replaced(self, changes=common, rows=(*(self.rows or ()), *rows))
 
     def array_filters(self, **criteria: Criterion) -> Self:
         """Say which elements of lists `$[name]` in a path stands for.
@@ -259,7 +260,7 @@ class Update(Synchronized, Generic[M]):
                 raise ArgumentError(f"array_filters(): {name!r}: MongoDB takes names of letters and digits, as in few1")
         if self.rows is not None:
             raise ArgumentError("array_filters() is said first, before the list of values()")
-        return replace(self, criteria={**self.criteria, **criteria})
+        return replaced(self, criteria={**self.criteria, **criteria})
 
     def upsert(self) -> Self:
         """Store a new document if none fits: `upsert` in its `update` command.
@@ -326,7 +327,7 @@ class Update(Synchronized, Generic[M]):
         Raises:
             ArgumentError: there is no such option or value.
         """
-        return replace(self, options=changed_write(self.options, options, _UPDATE_OPTIONS))
+        return replaced(self, options=changed_write(self.options, options, _UPDATE_OPTIONS))
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
@@ -364,7 +365,7 @@ class Delete(Synchronized, Generic[M]):
 
     def execution_options(self, **options: Unpack[SynchronizeOption]) -> Self:
         """Say how the statement is to be carried out; see `Update.execution_options`."""
-        return replace(self, options=changed_write(self.options, options, ("synchronize_session",)))
+        return replaced(self, options=changed_write(self.options, options, ("synchronize_session",)))
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
@@ -397,10 +398,10 @@ class Returning(Generic[M]):
             UnsupportedError: an order is by what a document refers to.
         """
         found = [pair for clause in clauses for pair in compiler.ordering(self.command.mapping, clause)]
-        command = replace(self.command, sort=(*self.command.sort, *found))
+        command = replaced(self.command, sort=(*self.command.sort, *found))
         if command.sorts_across:
             raise unsupported.order_of_a_change()
-        return replace(self, command=command)
+        return replaced(self, command=command)
 
     def resolved(self) -> FindAndModify:
         """Return what is sent.
@@ -419,7 +420,7 @@ class Returning(Generic[M]):
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
-        return shell.find_and_modify(replace(self, options=replace(self.options, upsert=False)).resolved())
+        return shell.find_and_modify(replaced(self, options=replace(self.options, upsert=False)).resolved())
 
     def __repr__(self) -> str:
         verb = "delete" if self.assignment is None else "update"

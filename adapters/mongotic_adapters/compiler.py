@@ -243,9 +243,9 @@ def _column(mapping: Mapping, key: str) -> str:
 
 def _operand(mapping: Mapping, key: str, operand: object) -> object:
     """Return an operand encoded; a dict holds operators, each with an operand of its own."""
-    if is_computed(operand) and key == "$expr":
+    if key == "$expr" and is_computed(operand):
         return expression(mapping, operand)
-    if isinstance(operand, odm.FieldProxy):
+    if type(operand) is not dict and isinstance(operand, odm.FieldProxy):
         raise ArgumentError(
             f"where(): {key!r} is compared with the field {+operand!r}; ODMantic's operators compare with values only. "
             f"Write {_column(mapping, key)} in the place of the first: columns are compared with each other, too"
