@@ -644,7 +644,9 @@ class Session(SessionBase):
     ) -> Stream[Change]:
         """Walk the changes that anybody makes to a model's documents from now on: a change stream.
 
-        A session does nothing else while the next change is waited for; use one of its own.
+        A session does nothing else while the next change is waited for; use one of its own.  On asyncio, now is where
+        `async with session.watch(User) as changes` or `await session.watch(User)` stands; without them, where the loop
+        begins.
 
         Arguments:
             model: the model.
