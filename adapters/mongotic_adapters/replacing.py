@@ -1,8 +1,8 @@
 """`dataclasses.replace` for frozen dataclasses that are replaced with every clause of a statement.
 
 Used by the facade's statements.  That of the standard library asks each field in turn and calls `__init__`, which sets
-each attribute of a frozen one the long way: two thirds of the time of a whole
-statement.
+each attribute of a frozen one the long way: that was two thirds of what a statement
+takes.
 """
 
 from __future__ import annotations
