@@ -109,7 +109,8 @@ class SessionBase:
     @property
     def dirty(self) -> list[Model]:
         """The stored instances with values that differ from those last read or written, in-place changes included: a
-        fresh list."""
+        fresh list.  A value put past the attributes, into `__dict__`, need not be noticed; it is written all the same.
+        """
         return self._books.dirty
 
     @property
