@@ -364,7 +364,7 @@ class Update(Synchronized, Generic[M]):
             ArgumentTypeError: its value has the wrong type.
         """
         chosen, sent = changed_write(self.options, self.command.options, options, _UPDATE_OPTIONS)
-        return replaced(self, options=chosen, command=replaced(self.command, options=sent))
+        return replaced(self, options=chosen, command=replace(self.command, options=sent))
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
@@ -406,7 +406,7 @@ class Delete(Synchronized, Generic[M]):
     def execution_options(self, **options: Unpack[SynchronizeOption]) -> Self:
         """Say how the statement is to be carried out; see `Update.execution_options`."""
         chosen, sent = changed_write(self.options, self.command.options, options, ("synchronize_session",))
-        return replaced(self, options=chosen, command=replaced(self.command, options=sent))
+        return replaced(self, options=chosen, command=replace(self.command, options=sent))
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
