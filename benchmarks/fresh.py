@@ -6,6 +6,7 @@ program it is that process: `python fresh.py MODULE FUNCTION` reads the argument
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,13 +18,21 @@ class ProcessFailed(Exception):  # noqa: N818  # says what it is in the output
     """The function failed; its traceback stands on standard error."""
 
 
-def call(module: str, function: str, *, python: str | Path = sys.executable, **arguments: object) -> object:
+def call(
+    module: str,
+    function: str,
+    *,
+    python: str | Path = sys.executable,
+    byte_code: str | None = None,
+    **arguments: object,
+) -> object:
     """Return what a function returns in a new process.
 
     Arguments:
         module: the file in this folder that has it, without `.py`.
         function: its name.
         python: the interpreter, and with it the environment.
+        byte_code: a folder in which the process keeps the byte code of what it imports, whatever its environment says.
         **arguments: for the function; JSON must be able to hold them, and the result.
 
     Raises:
@@ -35,10 +44,17 @@ def call(module: str, function: str, *, python: str | Path = sys.executable, **a
         stdout=subprocess.PIPE,
         text=True,
         check=False,
+        env=None if byte_code is None else _keeping(byte_code),
     )
     if done.returncode != 0:
         raise ProcessFailed(f"{module}.{function} ended with status {done.returncode}")
     return cast("object", json.loads(done.stdout))
+
+
+def _keeping(byte_code: str) -> dict[str, str]:
+    """Return this process's environment, with byte code kept in a folder."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": byte_code}
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from clock import Clock
 from documents import FLAT, ORDER, Kind, Order, Product, WrongResult, check_documents
 from harness import JUDGED_ROUNDS, Bench, Figure, Ground, Row, Workload, connected
 from memory import PeakMemory
+from w13_import import milliseconds
 
 from mongotic import Session, col, func, ops, select, update
 from mongotic.asyncio import AsyncSession
@@ -192,8 +193,8 @@ async def _awaited_flush(ground: Ground, count: int) -> float:
 
 def import_everything(_bench: Bench, _kind: str, _against: str, _count: int) -> float:
     """Return the milliseconds of `import mongotic` and all it needs, in a process of its own."""
-    [milliseconds] = cast("list[float]", fresh.call("imports", "milliseconds", modules=["mongotic"]))
-    return milliseconds
+    [[found]] = milliseconds(["mongotic"], 1)
+    return found
 
 
 def total(bench: Bench, _kind: str, way: str, count: int) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from typing_extensions import Self
 
 from mongotic_adapters import compiler
 from mongotic_adapters.commands import Read
 from mongotic_adapters.errors import ArgumentError
+from mongotic_adapters.replacing import replaced
 from mongotic_adapters.statement_part import StatementPart
 from mongotic_adapters.unsupported import subquery
 
@@ -23,7 +24,7 @@ class Filtered(StatementPart):
     command: Read
 
     def _with(self, read: Read) -> Self:
-        return replace(self, command=read)
+        return replaced(self, command=read)
 
     def refusal(self) -> ArgumentError:
         """Return the error for a statement inside of another one; for mongotic alone."""
@@ -49,7 +50,7 @@ class Filtered(StatementPart):
         read = self.command
         for criterion in criteria:
             found = compiler.condition(read.mapping, criterion)
-            read = replace(read, filter=compiler.conjunction(read.filter, found))
+            read = replaced(read, filter=compiler.conjunction(read.filter, found))
         return self._with(read)
 
     @property
@@ -72,5 +73,5 @@ class Filtered(StatementPart):
         read = self.command
         for name, value in values.items():
             found = compiler.equality(read.mapping, name, value)
-            read = replace(read, filter=compiler.conjunction(read.filter, found))
+            read = replaced(read, filter=compiler.conjunction(read.filter, found))
         return self._with(read)

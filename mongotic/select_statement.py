@@ -23,6 +23,7 @@ from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.odmantic_internals import is_model_class
 from mongotic_adapters.options import USUAL_QUERY, QueryOptions, changed_query
 from mongotic_adapters.projection import Projection
+from mongotic_adapters.replacing import replaced
 from mongotic_adapters.shown import shown
 from mongotic_adapters.stages import pipeline as calculated
 
@@ -96,16 +97,16 @@ class Select(Filtered, Generic[R]):
             ArgumentError: a field belongs to another model, or is not among the columns of a `distinct` statement.
         """
         if len(clauses) == 1 and clauses[0] is None:  # by identity: a field answers == with a condition
-            return self._with(replace(self.command, sort=()))
+            return self._with(replaced(self.command, sort=()))
         if self.calculation is not None:
-            return replace(self, calculation=self.calculation.sorted(clauses))
+            return replaced(self, calculation=self.calculation.sorted(clauses))
         kinds = (Computed, Ordering) if self.projection is None else (Computed, Ordering, str)
         if any(isinstance(clause, kinds) for clause in clauses):
             return self._calculating("order_by() of a computed value").order_by(*clauses)
         found = [pair for clause in clauses for pair in compiler.ordering(self.command.mapping, clause)]
         if self.once and self.projection is not None:
             distinct.expect_sortable(found, self.projection)
-        return self._with(replace(self.command, sort=(*self.command.sort, *found)))
+        return self._with(replaced(self.command, sort=(*self.command.sort, *found)))
 
     def limit(self, documents: int | None) -> Self:
         """Give at most that many documents; 0 gives none without asking the server, None takes the limit away.
@@ -114,7 +115,7 @@ class Select(Filtered, Generic[R]):
             ArgumentError: the number is negative.
             ArgumentTypeError: it is no whole number.
         """
-        return self._with(replace(self.command, limit=None if documents is None else amount("limit", documents)))
+        return self._with(replaced(self.command, limit=None if documents is None else amount("limit", documents)))
 
     def offset(self, documents: int | None) -> Self:
         """Pass over that many documents; None passes over none.
@@ -123,7 +124,7 @@ class Select(Filtered, Generic[R]):
             ArgumentError: the number is negative.
             ArgumentTypeError: it is no whole number.
         """
-        return self._with(replace(self.command, skip=0 if documents is None else amount("offset", documents)))
+        return self._with(replaced(self.command, skip=0 if documents is None else amount("offset", documents)))
 
     def distinct(self) -> Self:
         """Give each distinct row of the selected columns once; `count` counts these.
@@ -138,7 +139,7 @@ class Select(Filtered, Generic[R]):
         """
         if self.projection is not None:
             distinct.expect_sortable(self.command.sort, self.projection)
-        return replace(self, once=True)
+        return replaced(self, once=True)
 
     def group_by(self, *keys: object) -> Self:
         """Give one row for all documents that have the same values.
@@ -232,7 +233,7 @@ class Select(Filtered, Generic[R]):
 
     def _computing(self, clause: str, change: Callable[[Calculation], Calculation]) -> Self:
         found = self._calculating(clause)
-        return replace(found, calculation=change(cast("Calculation", found.calculation)))
+        return replaced(found, calculation=change(cast("Calculation", found.calculation)))
 
     def _calculating(self, clause: str) -> Self:
         """Return the same statement with its columns as a calculation."""
@@ -248,7 +249,7 @@ class Select(Filtered, Generic[R]):
         order = tuple((Key(key), direction) for key, direction in self.command.sort)
         return replace(
             self,
-            command=replace(self.command, sort=()),
+            command=replaced(self.command, sort=()),
             projection=None,
             calculation=replace(asked, order=order),
         )
@@ -267,7 +268,7 @@ class Select(Filtered, Generic[R]):
             ArgumentError: the number is not positive.
             ArgumentTypeError: it is no whole number.
         """
-        return replace(self, batch=amount("yield_per", documents, least=1))
+        return replaced(self, batch=amount("yield_per", documents, least=1))
 
     def execution_options(self, **options: Unpack[QueryOption]) -> Self:
         """Say how the query is to be carried out.
@@ -295,7 +296,7 @@ class Select(Filtered, Generic[R]):
             ArgumentTypeError: its value has the wrong type.
         """
         chosen, sent = changed_query(self.query_options, self.command.options, options)
-        return replace(self, query_options=chosen, command=replace(self.command, options=sent))
+        return replaced(self, query_options=chosen, command=replaced(self.command, options=sent))
 
     def options(self, *options: LoadOption) -> Self:
         """Say how references are loaded; those that no option names are loaded in the cheapest way.
@@ -316,7 +317,7 @@ class Select(Filtered, Generic[R]):
                 "options(): a query for columns gives the keys of references and loads none; select the whole model"
             )
         plan = load_plan(self.command.mapping, options, "options()", self.query_options.loading)
-        return replace(self, query_options=replace(self.query_options, loading=plan))
+        return replaced(self, query_options=replace(self.query_options, loading=plan))
 
     def with_hint(self, index: str | Sequence[tuple[str, int]]) -> Self:
         """Let the server use an index: its name, or its keys; the same as `execution_options(hint=...)`."""
@@ -348,10 +349,10 @@ class Select(Filtered, Generic[R]):
             raise UnsupportedError("after(): other documents decide the order; use offset()")
         order = keyset.with_key(self.command.sort)
         if last is None:
-            return self._with(replace(self.command, sort=order))
+            return self._with(replaced(self.command, sort=order))
         condition = keyset.after(order, keyset.values_of(last, self.command.mapping, order))
         found = compiler.conjunction(self.command.filter, condition)
-        return self._with(replace(self.command, filter=found, sort=order))
+        return self._with(replaced(self.command, filter=found, sort=order))
 
     @property
     def column_descriptions(self) -> list[ColumnDescription]:
@@ -389,7 +390,7 @@ class Select(Filtered, Generic[R]):
         if self.projection is not None and self.once:
             return [*distinct.pipeline(self.command, self.projection), *own]
         keys = None if self.projection is None else self.projection.keys
-        read = replace(self.command, projection=keys)
+        read = replaced(self.command, projection=keys)
         return [*(joining.ordered_documents(read) if read.sorts_across else commands.stages(read)), *own]
 
     def __str__(self) -> str:
@@ -401,7 +402,7 @@ class Select(Filtered, Generic[R]):
         if self.once:
             stages = distinct.pipeline(self.command, self.projection)
             return shell.aggregate(self.command.mapping.collection, stages, options=self.command.options)
-        return shell.find(replace(self.command, projection=self.projection.keys))
+        return shell.find(replaced(self.command, projection=self.projection.keys))
 
     def __repr__(self) -> str:
         read = self.command

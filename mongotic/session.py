@@ -111,7 +111,8 @@ class SessionBase:
     @property
     def dirty(self) -> list[Model]:
         """The stored instances with values that differ from those last read or written, in-place changes included: a
-        fresh list."""
+        fresh list.  A value put past the attributes, into `__dict__`, need not be noticed; it is written all the same.
+        """
         return self._books.dirty
 
     @property
@@ -646,7 +647,9 @@ class Session(SessionBase):
     ) -> Stream[Change]:
         """Walk the changes that anybody makes to a model's documents from now on: a change stream.
 
-        A session does nothing else while the next change is waited for; use one of its own.
+        A session does nothing else while the next change is waited for; use one of its own.  On asyncio, now is where
+        `async with session.watch(User) as changes` or `await session.watch(User)` stands; without them, where the loop
+        begins.
 
         Arguments:
             model: the model.

@@ -24,6 +24,7 @@ from mongotic_adapters.keyed_rows import Assignment, KeyedRow, keyed_row
 from mongotic_adapters.mapping import Mapping as Mapped
 from mongotic_adapters.mapping import mapping_of
 from mongotic_adapters.options import SENT_WITH_INSERTS, USUAL_WRITE, Synchronize, WriteOptions, changed_write
+from mongotic_adapters.replacing import replaced
 from mongotic_adapters.shown import shown
 from mongotic_adapters.update_changes import Changes
 
@@ -105,7 +106,7 @@ class Insert(Generic[M]):
             given.append(values)
         with paused:
             documents = [self._document(row) for row in given]
-        return replace(self, given=(*(self.given or ()), *documents))
+        return replaced(self, given=(*(self.given or ()), *documents))
 
     def _document(self, row: object) -> NewDocument:
         mapping = self.mapping
@@ -142,7 +143,7 @@ class Insert(Generic[M]):
             ArgumentError: one is no field of the model.
         """
         where = f"insert({self.mapping.name}).on_conflict_do_nothing()"
-        return replace(self, rule=on_conflict(self.mapping, index_elements, where))
+        return replaced(self, rule=on_conflict(self.mapping, index_elements, where))
 
     def on_conflict_do_update(
         self, *, set_: AnyValues | Iterable[str] | None = None, index_elements: Iterable[object] = ()
@@ -163,7 +164,7 @@ class Insert(Generic[M]):
             ArgumentError: one is no field of the model, or cannot be changed.
         """
         where = f"insert({self.mapping.name}).on_conflict_do_update()"
-        return replace(self, rule=on_conflict_update(self.mapping, index_elements, set_, where))
+        return replaced(self, rule=on_conflict_update(self.mapping, index_elements, set_, where))
 
     def execution_options(self, **options: Unpack[InsertOption]) -> Self:
         """Say how the statement is to be carried out.
@@ -185,7 +186,7 @@ class Insert(Generic[M]):
         """
         usual = replace(USUAL_WRITE, ordered=self.ordered)
         given, sent = changed_write(usual, self.sent_along, options, ("ordered",), SENT_WITH_INSERTS)
-        return replace(self, ordered=given.ordered, sent_along=sent)
+        return replaced(self, ordered=given.ordered, sent_along=sent)
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
@@ -257,12 +258,12 @@ class Update(Synchronized, Generic[M]):
                 raise ArgumentError(f"{where} has nothing to set")
             if self.rows is not None:
                 raise ArgumentError(f"{where}: what is the same for all rows is said first, before the list")
-            return replace(self, changes=self.changes.added(every, where))
+            return replaced(self, changes=self.changes.added(every, where))
         if isinstance(changes, (str, bytes)) or not isinstance(cast("object", changes), Iterable):
             raise ArgumentTypeError(f"{where} takes a dict, or a list of dicts, got {shown(changes)}")
         common = self.changes.added(values, where) if values else self.changes
         rows = [keyed_row(row, common, self.criteria, where) for row in changes]
-        return replace(self, changes=common, rows=(*(self.rows or ()), *rows))
+        return replaced(self, changes=common, rows=(*(self.rows or ()), *rows))
 
     def array_filters(self, **criteria: Criterion) -> Self:
         """Say which elements of lists `$[name]` in a path stands for.
@@ -283,7 +284,7 @@ class Update(Synchronized, Generic[M]):
                 raise ArgumentError(f"array_filters(): {name!r}: MongoDB takes names of letters and digits, as in few1")
         if self.rows is not None:
             raise ArgumentError("array_filters() is said first, before the list of values()")
-        return replace(self, criteria={**self.criteria, **criteria})
+        return replaced(self, criteria={**self.criteria, **criteria})
 
     def upsert(self) -> Self:
         """Store a new document if none fits: `upsert` in its `update` command.
@@ -363,7 +364,7 @@ class Update(Synchronized, Generic[M]):
             ArgumentTypeError: its value has the wrong type.
         """
         chosen, sent = changed_write(self.options, self.command.options, options, _UPDATE_OPTIONS)
-        return replace(self, options=chosen, command=replace(self.command, options=sent))
+        return replaced(self, options=chosen, command=replace(self.command, options=sent))
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
@@ -405,7 +406,7 @@ class Delete(Synchronized, Generic[M]):
     def execution_options(self, **options: Unpack[SynchronizeOption]) -> Self:
         """Say how the statement is to be carried out; see `Update.execution_options`."""
         chosen, sent = changed_write(self.options, self.command.options, options, ("synchronize_session",))
-        return replace(self, options=chosen, command=replace(self.command, options=sent))
+        return replaced(self, options=chosen, command=replace(self.command, options=sent))
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
@@ -438,10 +439,10 @@ class Returning(Generic[M]):
             UnsupportedError: an order is by what a document refers to.
         """
         found = [pair for clause in clauses for pair in compiler.ordering(self.command.mapping, clause)]
-        command = replace(self.command, sort=(*self.command.sort, *found))
+        command = replaced(self.command, sort=(*self.command.sort, *found))
         if command.sorts_across:
             raise unsupported.order_of_a_change()
-        return replace(self, command=command)
+        return replaced(self, command=command)
 
     def resolved(self) -> FindAndModify:
         """Return what is sent.
@@ -467,7 +468,7 @@ class Returning(Generic[M]):
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
-        return shell.find_and_modify(replace(self, options=replace(self.options, upsert=False)).resolved())
+        return shell.find_and_modify(replaced(self, options=replace(self.options, upsert=False)).resolved())
 
     def __repr__(self) -> str:
         verb = "delete" if self.assignment is None else "update"

@@ -67,6 +67,8 @@ class Arrivals(Settling):
         place = (kind.model, key)
         if self._identities.find(place) is not None or place in self._new_keys:
             return False
+        if type(model) not in self._takers:
+            self.taker(type(model))  # refuses a class that no database can be told for
         state = first_met(model)
         if state is None:
             return False

@@ -27,6 +27,7 @@ from .mapping import class_mapping
 from .references import links, referenced, references_of, replace_link
 from .snapshot import Difference
 from .states import Move, State
+from .unchanging import is_untouched
 
 
 class Bookkeeping(Loading, Arrivals):
@@ -41,7 +42,23 @@ class Bookkeeping(Loading, Arrivals):
 
     @property
     def dirty(self) -> list[Model]:
-        """The stored instances whose values differ from what the database is believed to hold."""
+        """The stored instances whose values differ from what the database is believed to hold.
+
+        It is asked for often, so that instances that cannot have changed unnoticed are not looked into; `to_update` is
+        what a flush goes by.
+        """
+        with paused:
+            return [
+                instance
+                for state, instance in self.stored()
+                if state.state is State.PERSISTENT
+                and not is_untouched(state, instance)
+                and self._is_dirty(state, instance)
+            ]
+
+    @property
+    def to_update(self) -> list[Model]:
+        """The same, with a look into each: what was put past the attributes, into `__dict__`, is written too."""
         with paused:
             return [
                 instance
@@ -395,7 +412,7 @@ class Bookkeeping(Loading, Arrivals):
 
     def has_work(self) -> bool:
         """Tell whether a flush would write anything."""
-        return bool(self._pending or self._merged or self._marked or self.dirty)
+        return bool(self._pending or self._merged or self._marked or self.to_update)
 
     @property
     def has_only_new(self) -> bool:

@@ -46,7 +46,7 @@ class SendOptions:
 USUAL = SendOptions()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: see `replacing`
 class Read:
     """A `find` command.
 

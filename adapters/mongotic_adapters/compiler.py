@@ -243,15 +243,15 @@ def _column(mapping: Mapping, key: str) -> str:
 
 def _operand(mapping: Mapping, key: str, operand: object) -> object:
     """Return an operand encoded; a dict holds operators, each with an operand of its own."""
-    if is_computed(operand) and key == "$expr":
+    if key == "$expr" and is_computed(operand):
         return expression(mapping, operand)
+    if is_document(operand) and not key.startswith("$"):
+        return {name: _operand(mapping, key, value) for name, value in operand.items()}
     if isinstance(operand, odm.FieldProxy):
         raise ArgumentError(
             f"where(): {key!r} is compared with the field {+operand!r}; ODMantic's operators compare with values only. "
             f"Write {_column(mapping, key)} in the place of the first: columns are compared with each other, too"
         )
-    if is_document(operand) and not key.startswith("$"):
-        return {name: _operand(mapping, key, value) for name, value in operand.items()}
     return encode_operand(operand, mapping.by_key.get(key))
 
 

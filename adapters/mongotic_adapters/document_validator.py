@@ -1,9 +1,9 @@
 """One validator per model class that takes a stored document as it is: keys of the document, no detour through Python.
 
-Asked by `hydration`.  It is made of the class's own pydantic-core schema, so that it validates exactly what the class
-validates; only four things differ: fields are found by the key they are stored under, a key that ODMantic requires is
-required, plain Pydantic models are taken as they are stored (see `stored_schema`), and ODMantic's `__init__`, which
-validates everything a second time, is passed by.
+Asked by `hydration`, with several documents at a time if it can.  It is made of the class's own pydantic-core schema,
+so that it validates exactly what the class validates; only four things differ: fields are found by the key they are
+stored under, a key that ODMantic requires is required, plain Pydantic models are taken as they are stored (see
+`stored_schema`), and ODMantic's `__init__`, which validates everything a second time, is passed by.
 """
 
 from __future__ import annotations

@@ -157,6 +157,8 @@ def encode_operand(value: object, field: FieldMap | None = None) -> object:
         field: what it is compared with, if that is known: inside a type that ODMantic takes for a plain value,
             embedded models are stored by the names of their fields.
     """
+    if type(value) in _AS_IS:
+        return value
     try:
         return _encode_operand(value, field is not None and field.shape is Shape.PLAIN)
     except RecursionError:

@@ -8,7 +8,7 @@ a value of a document.
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .commands import Batch, WriteReport
 from .mapping import Mapping
 from .port import Port
+from .records import Records
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer, TracerProvider
@@ -111,8 +112,8 @@ class TracedPort:
 
 
 def _documents(answer: object) -> int | None:
-    if isinstance(answer, list):
-        return len(cast("list[object]", answer))
+    if isinstance(answer, (list, Records)):
+        return len(cast("Sequence[object]", answer))
     if isinstance(answer, WriteReport):
         return None
     return answer if isinstance(answer, int) else None

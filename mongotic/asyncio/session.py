@@ -213,11 +213,7 @@ class AsyncSession(EnteredByAsyncWith, SessionBase, Generic[SyncResults]):
         full_document: str | None = None,
         resume_after: Mapping[str, object] | None = None,
     ) -> AsyncStream[Change]:
-        """Walk the changes that anybody makes to a model's documents; see `Session.watch`.
-
-        It tells of what happens after `async with session.watch(User) as changes`, or `await session.watch(User)`;
-        without them, after the loop has begun.
-        """
+        """Walk the changes that anybody makes to a model's documents; see `Session.watch`."""
         with self._operation("watch"):
             events = watch_query(self._port, self._books, model, pipeline, full_document, resume_after)
             return AsyncStream(self.guarded(events), opened=True)

@@ -27,7 +27,7 @@ PORT = 8000
 STAYS = "first terminal"
 """The title of a block whose command goes on running."""
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds for one command; and for the service until it answers."""
 
 
@@ -70,9 +70,9 @@ class Reader:
         with closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
             self._port: int = free.getsockname()[1]
-        self._environment = {
-            name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV" and not name.startswith("PYTHON")
-        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+        # Modules are compiled when they are imported, and not all of them at installation: that is sooner done.
+        self._environment = {**kept, "PIP_NO_COMPILE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
     def follow(self, block: Block) -> int:
         """Do what one block says, and return how many commands were typed.

@@ -126,3 +126,13 @@ def test_engines_are_found_across_files(tmp_path: Path) -> None:
 def test_every_codemod_has_a_command(codemod: str, file: Path) -> None:
     assert invoked(codemod, file).exit_code == 0
     assert invoked(codemod, file.parent / "none.py").exit_code == 2
+
+
+def test_comments_above_an_import_that_goes_stay(file: Path) -> None:
+    file.write_text(
+        "import os\n\n# the engine\nfrom odmantic import AIOEngine  # of ODMantic\n\nmade = AIOEngine(os)\n"
+    )
+    assert invoked("motor", file, "--write").exit_code == 0
+    assert file.read_text() == (
+        "import os\nfrom mongotic.asyncio import AIOEngine\n\n# the engine\n# of ODMantic\n\nmade = AIOEngine(os)\n"
+    )

@@ -67,7 +67,7 @@ def _to_be_written(books: Bookkeeping) -> Iterator[tuple[str, Model]]:
         elif books.is_modified(instance):
             yield "before_update", instance
     yield from (("before_update", merge.instance) for merge in books.merged)
-    yield from (("before_update", instance) for instance in books.dirty)
+    yield from (("before_update", instance) for instance in books.to_update)
     yield from (("before_delete", instance) for instance in books.deleted)
 
 

@@ -12,7 +12,7 @@ import libcst as cst
 
 from .bindings import Entered, Imported, Parameter, Value, absolute, dotted, origins
 from .facade import Imports, bracketed, called, code
-from .importing import with_imports
+from .importing import KeepingComments, with_imports
 from .kinds import Project
 from .report import FileReport
 from .sources import Source
@@ -53,7 +53,7 @@ def rewrite(project: Project, reports: Mapping[int, FileReport]) -> dict[int, cs
     return done
 
 
-class _Rewriter(cst.CSTTransformer):
+class _Rewriter(KeepingComments):
     def __init__(
         self, project: Project, source: Source, imports: Imports, report: FileReport, *, plain_results: bool
     ) -> None:

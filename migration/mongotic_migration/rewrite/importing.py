@@ -57,12 +57,11 @@ def _exported(module: cst.Module) -> set[str]:
     return found
 
 
-class _Dropping(cst.CSTTransformer):
-    """Takes names out of imports."""
+class KeepingComments(cst.CSTTransformer):
+    """A transformer whose emptied lines leave their comments and the space above them to the next ones."""
 
-    def __init__(self, names: set[str]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._names = names
         self._emptied: list[cst.SimpleStatementLine] = []
 
     def leave_SimpleStatementLine(
@@ -99,6 +98,14 @@ class _Dropping(cst.CSTTransformer):
             above = []
             kept.append(each)
         return kept
+
+
+class _Dropping(KeepingComments):
+    """Takes names out of imports."""
+
+    def __init__(self, names: set[str]) -> None:
+        super().__init__()
+        self._names = names
 
     def leave_ImportFrom(
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom

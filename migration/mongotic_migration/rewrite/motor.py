@@ -12,7 +12,7 @@ import libcst as cst
 
 from .bindings import absolute, dotted
 from .facade import Imports, bracketed, code
-from .importing import with_imports
+from .importing import KeepingComments, with_imports
 from .kinds import CLIENT, COLLECTION, DATABASE, DRIVER_SESSION, Project
 from .report import FileReport
 from .sources import Source
@@ -51,7 +51,7 @@ def rewrite(project: Project, reports: Mapping[int, FileReport]) -> dict[int, cs
     return done
 
 
-class _Rewriter(cst.CSTTransformer):
+class _Rewriter(KeepingComments):
     def __init__(self, project: Project, source: Source, imports: Imports, report: FileReport) -> None:
         super().__init__()
         self._project, self._source, self._imports, self._report = project, source, imports, report
