@@ -90,7 +90,7 @@ class Selected:
         value = self.value
         if isinstance(value, Element):
             return cast("Element[object]", value).values_(values)
-        aggregate = cast("Aggregate[object]", value) if isinstance(value, Aggregate) else None
+        aggregate = _aggregate(value)
         source = None if aggregate is None else unlabelled(aggregate.source)
         if aggregate is None or not isinstance(source, FieldProxy):
             return list(map(plain, values))
@@ -107,12 +107,16 @@ def _annotation(value: object, scope: Scope) -> object:
         return cast("Element[object]", value).annotation_
     if isinstance(value, Constant):
         return type(cast("Constant[object]", value).value)
-    aggregate = cast("Aggregate[object]", value) if isinstance(value, Aggregate) else None
+    aggregate = _aggregate(value)
     if aggregate is not None and aggregate.source is not None:
         found = _annotation(unlabelled(aggregate.source), scope)
         # A type that is known at run time alone.
         return GenericAlias(list, (found,)) if aggregate.many and found is not None else found
     return {Kind.TEXT: str, Kind.WHOLE: int}.get(kind_of(value, scope))
+
+
+def _aggregate(value: object) -> Aggregate[object] | None:
+    return cast("Aggregate[object]", value) if isinstance(value, Aggregate) else None
 
 
 def unlabelled(value: object) -> object:
