@@ -10,8 +10,9 @@ transaction of the session's own that has sent nothing waits until they are made
 instances of and for that of its first command.  A model that is met later is noted, and its turn comes before the next
 write outside of a transaction, or the next transaction, of any session on the same client.
 
-An index that is missing has to wait for the transactions of others on the collection; the server ends those after a
-minute.
+The same holds for a transaction that another session of this process has open and that has touched the collection: it
+may be one further up in the same thread, and would never end. An index that is missing does wait for the transactions
+of other processes on the collection; the server ends those after a minute.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from odmantic import Model
 
 from . import odmantic_internals as odm
 from .binding import Binding
-from .errors import OperationalError, UnboundExecutionError
+from .errors import InvalidRequestError, OperationalError, UnboundExecutionError
 from .mapping import Mapping, class_mapping
 from .port import Port
 
@@ -49,11 +50,13 @@ class Known:
     Attributes:
         made: where they were made.
         owed: the models that were written to in a transaction before that, by place.
+        touched: the ports in whose transactions it was read or written to before that, by place.
     """
 
     def __init__(self) -> None:
         self.made: set[Place] = set()
         self.owed: dict[Place, Mapping] = {}
+        self.touched: dict[Place, weakref.WeakSet[IndexingPort]] = {}
 
 
 _known: weakref.WeakKeyDictionary[object, Known] = weakref.WeakKeyDictionary()
@@ -106,8 +109,25 @@ class IndexingPort:
             wanted = {self._place(each): each for each in [*held, mapping]}
             owed = {where: each for where, each in known.owed.items() if self._is_here(where, each)}
             for where, each in {**wanted, **owed}.items():
-                if where not in known.made:
+                if where in known.made:
+                    continue
+                if any(one.is_open for one in known.touched.get(where, ())):
+                    known.owed[where] = each
+                else:
                     await self._make(where, each)
+        if port.in_transaction and place not in known.made:
+            known.touched.setdefault(place, weakref.WeakSet()).add(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction is under way that may hold locks."""
+        if not self._port.joins_transaction:
+            return self._port.has_open_transaction
+        try:
+            self._port.binding.driver_session()
+        except InvalidRequestError:  # its owner has ended it
+            return False
+        return True
 
     def _place(self, mapping: Mapping) -> Place:
         collection = self._port.binding.collection(mapping)
@@ -133,6 +153,7 @@ class IndexingPort:
             raise
         self._known.made.add(place)
         self._known.owed.pop(place, None)
+        self._known.touched.pop(place, None)
 
 
 def _mapping(arguments: tuple[object, ...]) -> Mapping:

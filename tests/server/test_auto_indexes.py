@@ -151,6 +151,20 @@ async def test_the_next_transaction_makes_what_an_open_one_left(maker: SessionMa
             assert creations == ["firm"]
 
 
+async def test_the_transaction_of_another_session_is_not_waited_for(
+    maker: SessionMaker, raw: Database[Document], creations: list[str]
+) -> None:
+    raw["firm"].insert_one({"_id": "old", "code": "old"})
+    async with maker() as outer, maker() as inner:
+        async with outer.begin():
+            await outer.execute(insert(Note).values(text="x"))
+            await outer.execute(insert(Firm).values(name="a", code="a"))
+            await inner.execute(insert(Firm).values(name="b", code="b"))
+            assert creations == []
+        await inner.execute(insert(Note).values(text="y"))
+        assert (creations, unique(raw, "firm")) == (["firm"], ["code"])
+
+
 async def test_a_transaction_of_the_callers_is_left_alone(backend: Backend, creations: list[str]) -> None:
     engine: Any = backend.engine
     begun = engine.transaction()
