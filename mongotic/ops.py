@@ -117,7 +117,7 @@ def pull(value: object | QueryExpression = MISSING, *, each: Iterable[object] | 
 
     Arguments:
         value: the value; or a condition on the column of the list, `col(User.scores) < 3`, or on columns inside of it,
-            `col(Order.items).quantity == 0`.
+            `col(Order.items).quantity == 0`, or on columns of the embedded model, `col(Item.quantity) == 0`.
         each: several values.
     """
     return Operator("$pull", value, each=each)

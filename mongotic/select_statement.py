@@ -356,11 +356,14 @@ class Select(Filtered, Generic[R]):
 
     @property
     def column_descriptions(self) -> list[ColumnDescription]:
-        """What the rows of the query hold: name, type and model of each column, as in SQLAlchemy."""
+        """What the rows of the query hold: name, type and model of each column, as in SQLAlchemy.
+
+        The type of what is computed is None where the server decides it, as for an average.
+        """
         model = self.command.mapping.document_model
         if self.calculation is not None:
-            pairs = zip(self.calculation.names, self.calculation.columns, strict=True)
-            return [{"name": name, "type": column.annotation, "entity": model} for name, column in pairs]
+            pairs = zip(self.calculation.names, self.calculation.types, strict=True)
+            return [{"name": name, "type": known, "entity": model} for name, known in pairs]
         if self.projection is None:
             return [{"name": self.command.mapping.name, "type": model, "entity": model}]
         readers = zip(self.projection.names, self.projection.readers, strict=True)

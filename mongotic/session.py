@@ -909,7 +909,12 @@ async def perform(session: SessionBase, statement: object) -> Result:
     port, books = session.engine_room
     if isinstance(statement, Insert):
         done = await inserting.insert(
-            port, statement.mapping, statement.documents, statement.rule, ordered=statement.ordered
+            port,
+            statement.mapping,
+            statement.documents,
+            statement.rule,
+            ordered=statement.ordered,
+            options=statement.sent_along,
         )
         return result.inserted(done)
     if isinstance(statement, Update):

@@ -7,9 +7,9 @@ reported in its own line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from odmantic import Model
 from typing_extensions import Self, TypedDict, Unpack
@@ -17,13 +17,13 @@ from typing_extensions import Self, TypedDict, Unpack
 from mongotic_adapters import compiler, shell, unsupported
 from mongotic_adapters.collector import paused
 from mongotic_adapters.columns import Column
-from mongotic_adapters.commands import Batch, FindAndModify, ModifyMany, Read
+from mongotic_adapters.commands import USUAL, Batch, FindAndModify, ModifyMany, Operation, Read, SendOptions
 from mongotic_adapters.conflicts import OnConflict, on_conflict, on_conflict_update
 from mongotic_adapters.flows.inserting import NewDocument
 from mongotic_adapters.keyed_rows import Assignment, KeyedRow, keyed_row
 from mongotic_adapters.mapping import Mapping as Mapped
 from mongotic_adapters.mapping import mapping_of
-from mongotic_adapters.options import USUAL_WRITE, Synchronize, WriteOptions, changed_write
+from mongotic_adapters.options import SENT_WITH_INSERTS, USUAL_WRITE, Synchronize, WriteOptions, changed_write
 from mongotic_adapters.replacing import replaced
 from mongotic_adapters.shown import shown
 from mongotic_adapters.update_changes import Changes
@@ -31,6 +31,9 @@ from mongotic_adapters.update_changes import Changes
 from .clauses import Filtered
 from .exceptions import ArgumentError, ArgumentTypeError
 from .expressions import Criterion
+
+if TYPE_CHECKING:
+    from mongotic_adapters.transactions import Collation, WriteConcern
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
@@ -41,7 +44,15 @@ AnyValues: TypeAlias = Mapping[str, object] | Mapping[Column[Any], object] | Map
 _NOTHING: tuple[()] = ()
 
 
-class InsertOption(TypedDict, total=False):
+class WriteOption(TypedDict, total=False):
+    """What goes along with the command of every statement that writes."""
+
+    comment: object
+    max_time_ms: int | None
+    write_concern: WriteConcern | None
+
+
+class InsertOption(WriteOption, total=False):
     """The keyword arguments of `execution_options` of `insert()`."""
 
     ordered: bool
@@ -55,6 +66,7 @@ class Insert(Generic[M]):
     given: tuple[NewDocument, ...] | None = None
     rule: OnConflict | None = None
     ordered: bool = True
+    sent_along: SendOptions = USUAL
 
     @property
     def documents(self) -> tuple[NewDocument, ...]:
@@ -160,26 +172,37 @@ class Insert(Generic[M]):
         Arguments:
             ordered: stop at the first row that fails, the default; or try them all. `IntegrityError.errors` has each
                 that failed, in either case.
+            comment: shown by the server's profiler and logs.
+            max_time_ms: after how many milliseconds the command is given up, its way to the server and back included.
+            write_concern: how many members must confirm it: `pymongo.WriteConcern("majority")`; not in a transaction,
+                whose `begin(write_concern=...)` says it.
+
+        Returns:
+            A new statement; the last three go along with its command.
 
         Raises:
             ArgumentError: there is no such option or value.
+            ArgumentTypeError: its value has the wrong type.
         """
-        given = changed_write(replace(USUAL_WRITE, ordered=self.ordered), options, ("ordered",))
-        return replaced(self, ordered=given.ordered)
+        usual = replace(USUAL_WRITE, ordered=self.ordered)
+        given, sent = changed_write(usual, self.sent_along, options, ("ordered",), SENT_WITH_INSERTS)
+        return replaced(self, ordered=given.ordered, sent_along=sent)
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
         documents = [document.document for document in (self.given or ())[:100]]
-        return shell.call(self.mapping.collection, "insertMany", documents)
+        return shell.insert_many(self.mapping.collection, documents, self.sent_along)
 
     def __repr__(self) -> str:
         return f"insert({self.mapping.name}).values(<{len(self.given or ())} rows>)"
 
 
-class SynchronizeOption(TypedDict, total=False):
+class SynchronizeOption(WriteOption, total=False):
     """The keyword arguments of `execution_options` of `delete()`."""
 
     synchronize_session: Synchronize
+    hint: str | Sequence[tuple[str, int]] | None
+    collation: Collation | Mapping[str, object] | None
 
 
 class UpdateOption(SynchronizeOption, total=False):
@@ -246,8 +269,9 @@ class Update(Synchronized, Generic[M]):
         """Say which elements of lists `$[name]` in a path stands for.
 
         Arguments:
-            **criteria: conditions on the column of the list, or on columns inside of it, by that name:
-                `update(Order).values({"items.$[few].quantity": 0}).array_filters(few=col(Order.items).quantity < 3)`.
+            **criteria: conditions on the column of the list, on columns inside of it, or on columns of the embedded
+                model, by that name: `update(Order).values({"items.$[few].quantity": 0})
+                .array_filters(few=col(Order.items).quantity < 3)`, or `few=col(Item.quantity) < 3`.
 
         Returns:
             A new statement, with the conditions in the `arrayFilters` of its `update` command.
@@ -309,7 +333,10 @@ class Update(Synchronized, Generic[M]):
         """Return the command, for all documents that fit; raises as `assignment` and `upsert` say."""
         what = self.assignment()
         condition, update = what.resolved(self.command.filter, upsert=self.options.upsert)
-        return ModifyMany(self.command.mapping, condition, update, what.array_filters, self.options.upsert)
+        read = self.command
+        return ModifyMany(
+            read.mapping, condition, update, what.array_filters, self.options.upsert, options=read.options
+        )
 
     def execution_options(self, **options: Unpack[UpdateOption]) -> Self:
         """Say how the statement is to be carried out.
@@ -320,24 +347,37 @@ class Update(Synchronized, Generic[M]):
                 detached. `False`: nothing.
             upsert: store a new document if none fits; see `upsert`.
             ordered: stop at the first row that fails, the default; or try them all.
+            hint: the index to use: its name, or its keys.
+            collation: the rules of a language for comparing text: `pymongo.collation.Collation("de", strength=2)`.
+            comment: shown by the server's profiler and logs.
+            max_time_ms: after how many milliseconds the command is given up, its way to the server and back included;
+                what is changed by then stays changed, unless a transaction is undone with it.
+            write_concern: how many members must confirm it: `pymongo.WriteConcern("majority")`; not in a transaction,
+                whose `begin(write_concern=...)` says it.
 
         Returns:
-            A new statement; `"fetch"` costs a `find` command before it, and another one after an update.
+            A new statement; `"fetch"` costs a `find` command before it, and another one after an update.  The last five
+            go along with its command.
 
         Raises:
             ArgumentError: there is no such option or value.
+            ArgumentTypeError: its value has the wrong type.
         """
-        return replaced(self, options=changed_write(self.options, options, _UPDATE_OPTIONS))
+        chosen, sent = changed_write(self.options, self.command.options, options, _UPDATE_OPTIONS)
+        return replaced(self, options=chosen, command=replace(self.command, options=sent))
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
         read = self.command
         if self.rows is not None:
-            return shell.write(Batch(read.mapping, [row.operation(read.filter, upsert=False) for row in self.rows]))
+            operations: list[Operation] = [row.operation(read.filter, upsert=False) for row in self.rows]
+            return shell.write(Batch(read.mapping, operations, options=read.options))
         what = Assignment(self.changes, self.changes.array_filters(self.criteria))
         condition, update = what.resolved(read.filter, upsert=False)
+        shown_update = update or {"$set": {}}
+        upsert = self.options.upsert
         return shell.modify_many(
-            ModifyMany(read.mapping, condition, update or {"$set": {}}, what.array_filters, self.options.upsert)
+            ModifyMany(read.mapping, condition, shown_update, what.array_filters, upsert, options=read.options)
         )
 
     def __repr__(self) -> str:
@@ -365,11 +405,12 @@ class Delete(Synchronized, Generic[M]):
 
     def execution_options(self, **options: Unpack[SynchronizeOption]) -> Self:
         """Say how the statement is to be carried out; see `Update.execution_options`."""
-        return replaced(self, options=changed_write(self.options, options, ("synchronize_session",)))
+        chosen, sent = changed_write(self.options, self.command.options, options, ("synchronize_session",))
+        return replaced(self, options=chosen, command=replace(self.command, options=sent))
 
     def __str__(self) -> str:
         """The command as MongoDB's shell writes it."""
-        return shell.call(self.command.mapping.collection, "deleteMany", self.command.filter)
+        return shell.delete_many(self.command.mapping.collection, self.command.filter, self.command.options)
 
     def __repr__(self) -> str:
         return f"delete({self.command.mapping.name}).where({shown(self.command.filter)})"
@@ -411,11 +452,18 @@ class Returning(Generic[M]):
         """
         read = self.command
         if self.assignment is None:
-            return FindAndModify(read.mapping, read.filter, read.sort)
+            return FindAndModify(read.mapping, read.filter, read.sort, options=read.options)
         what = self.assignment()
         condition, update = what.resolved(read.filter, upsert=self.options.upsert)
         return FindAndModify(
-            read.mapping, condition, read.sort, update, what.array_filters, self.options.upsert, self.before
+            read.mapping,
+            condition,
+            read.sort,
+            update,
+            what.array_filters,
+            self.options.upsert,
+            self.before,
+            read.options,
         )
 
     def __str__(self) -> str:

@@ -32,6 +32,7 @@ from .overrides import (
     as_records,
     counted,
     expect_no_find,
+    expect_no_options,
     expect_not_passed_by,
     parsing,
     standing_for_defaults,
@@ -212,14 +213,15 @@ class AwaitingPort(Transacting):
             return await self._to_be_read(cast("Awaitable[int]", call))
 
     async def write(self, batch: Batch) -> WriteReport:
-        call = driver_calls.write(self.binding.collection(batch.mapping), batch, self.binding.driver_session())
-        with writing():
-            result, interruption = await _to_its_end(_result(call))
+        collection, session = self.binding.collection(batch.mapping), self.binding.driver_session()
+        with writing(), driver_calls.deadline(batch.options):  # Motor's thread begins with what is set here
+            result, interruption = await _to_its_end(_result(driver_calls.write(collection, batch, session)))
         return replace(driver_calls.report(result), interruption=interruption)
 
     async def modify_many(self, command: ModifyMany) -> WriteReport:
         collection, session = self.binding.collection(command.mapping), self.binding.driver_session()
-        with changing(f"update on {command.mapping.collection!r}", in_transaction=self.in_transaction):
+        action = f"update on {command.mapping.collection!r}"
+        with changing(action, in_transaction=self.in_transaction), driver_calls.deadline(command.options):
             return await _unless_cancelled(_result(driver_calls.modify_many(collection, command, session)))
 
     async def find_and_modify(self, command: FindAndModify) -> Record | None:
@@ -227,7 +229,8 @@ class AwaitingPort(Transacting):
         expect_not_passed_by(self.binding.overrides(mapping), command)
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         action = f"findAndModify on {mapping.collection!r}"
-        with changing(action, in_transaction=self.in_transaction, many=False):
+        told = changing(action, in_transaction=self.in_transaction, many=False)
+        with told, driver_calls.deadline(command.options):
             found = cast(
                 "RawBSONDocument | None", await answered(driver_calls.find_and_modify(collection, command, session))
             )
@@ -297,15 +300,17 @@ class AwaitingPort(Transacting):
             return records
         return without_defaults(read.mapping, records, await self.fetch(stored), codec)
 
-    async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:
+    async def delete_many(self, mapping: Mapping, condition: Document, options: SendOptions = USUAL) -> WriteReport:
         custom = self.binding.overrides(mapping)
         if custom is not None and "remove" in custom.names:
+            expect_no_options(options, mapping)
             with translated(f"delete on {mapping.collection!r}"):
                 removed = await answered(custom.remove(mapping, condition, self.binding.driver_session()))
             return WriteReport(deleted=cast("int", removed))
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
-        with changing(f"delete on {mapping.collection!r}", in_transaction=self.in_transaction):
-            return await _unless_cancelled(_result(collection.delete_many(condition, session=session)))
+        told = changing(f"delete on {mapping.collection!r}", in_transaction=self.in_transaction)
+        with told, driver_calls.deadline(options):
+            return await _unless_cancelled(_result(driver_calls.delete_many(collection, condition, session, options)))
 
 
 async def _unless_cancelled(call: Awaitable[driver_calls.Result]) -> WriteReport:

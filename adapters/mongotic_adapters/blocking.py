@@ -29,6 +29,7 @@ from .overrides import (
     as_records,
     counted,
     expect_no_find,
+    expect_no_options,
     expect_not_passed_by,
     parsing,
     standing_for_defaults,
@@ -197,13 +198,14 @@ class BlockingPort(Transacting):
             )
 
     async def write(self, batch: Batch) -> WriteReport:
-        with writing():
+        with writing(), driver_calls.deadline(batch.options):
             result = driver_calls.write(self.binding.collection(batch.mapping), batch, self.binding.driver_session())
         return driver_calls.report(cast("driver_calls.Result", result))
 
     async def modify_many(self, command: ModifyMany) -> WriteReport:
         collection, session = self.binding.collection(command.mapping), self.binding.driver_session()
-        with changing(f"update on {command.mapping.collection!r}", in_transaction=self.in_transaction):
+        action = f"update on {command.mapping.collection!r}"
+        with changing(action, in_transaction=self.in_transaction), driver_calls.deadline(command.options):
             result = driver_calls.modify_many(collection, command, session)
         return driver_calls.report(cast("driver_calls.Result", result))
 
@@ -212,7 +214,8 @@ class BlockingPort(Transacting):
         expect_not_passed_by(self.binding.overrides(mapping), command)
         collection, session = self.binding.collection(mapping), self.binding.driver_session()
         action = f"findAndModify on {mapping.collection!r}"
-        with changing(action, in_transaction=self.in_transaction, many=False):
+        told = changing(action, in_transaction=self.in_transaction, many=False)
+        with told, driver_calls.deadline(command.options):
             found = cast("RawBSONDocument | None", driver_calls.find_and_modify(collection, command, session))
         if found is None:
             return None
@@ -252,14 +255,17 @@ class BlockingPort(Transacting):
             return records
         return without_defaults(read.mapping, records, await self.fetch(stored), codec)
 
-    async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:
+    async def delete_many(self, mapping: Mapping, condition: Document, options: SendOptions = USUAL) -> WriteReport:
         custom = self.binding.overrides(mapping)
         if custom is not None and "remove" in custom.names:
+            expect_no_options(options, mapping)
             with translated(f"delete on {mapping.collection!r}"):
                 removed = custom.remove(mapping, condition, self.binding.driver_session())
             return WriteReport(deleted=cast("int", removed))
-        with changing(f"delete on {mapping.collection!r}", in_transaction=self.in_transaction):
-            result = self.binding.collection(mapping).delete_many(condition, session=self.binding.driver_session())
+        collection, session = self.binding.collection(mapping), self.binding.driver_session()
+        told = changing(f"delete on {mapping.collection!r}", in_transaction=self.in_transaction)
+        with told, driver_calls.deadline(options):
+            result = driver_calls.delete_many(collection, condition, session, options)
         return driver_calls.report(cast("driver_calls.Result", result))
 
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .commands import Batch, Insert, Modify, Operation, Upsert
+from .commands import USUAL, Batch, Insert, Modify, Operation, SendOptions, Upsert
 from .mapping import Mapping
 from .snapshot import Codec, encode_document
 from .unit_of_work import MOST_BYTES, MOST_OPERATIONS
 
 
 def batches(
-    mapping: Mapping, operations: Sequence[Operation], codec: Codec, *, ordered: bool = True
+    mapping: Mapping,
+    operations: Sequence[Operation],
+    codec: Codec,
+    *,
+    ordered: bool = True,
+    options: SendOptions = USUAL,
 ) -> list[tuple[int, Batch]]:
     """Return the batches, each with the position of its first operation.
 
@@ -29,7 +34,7 @@ def batches(
         length = _length(mapping, operation, codec, position)
         if not cut or len(batch) == MOST_OPERATIONS or size + length > MOST_BYTES:
             batch = []
-            cut.append((position, Batch(mapping, batch, ordered)))
+            cut.append((position, Batch(mapping, batch, ordered, options)))
             size = 0
         batch.append(operation)
         size += length

@@ -20,6 +20,7 @@ from .errors import ArgumentError, ArgumentTypeError, DocumentError
 from .mapping import Mapping
 from .odmantic_internals import FieldProxy
 from .rows import AnyRow, row_class
+from .scopes import DocumentScope
 from .selection import Selected
 from .shown import shown
 from .values_validator import Values
@@ -96,6 +97,12 @@ class Calculation:
     def names(self) -> tuple[str, ...]:
         """What the columns are called in a row."""
         return _names(self.columns)
+
+    @property
+    def types(self) -> list[object]:
+        """The types of the columns; None where the server decides it."""
+        scope = DocumentScope(self.mapping, compiler.condition)
+        return [column.annotation(scope) for column in self.columns]
 
     @cached_property
     def _row(self) -> type[AnyRow]:

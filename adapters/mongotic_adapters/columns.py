@@ -90,7 +90,7 @@ class Column(_Proxy, Selectable[T], FieldConditions[T]):
 
         def __getattribute__(self, name: str) -> Any:  # a column of a type that only the embedded model knows
             if not name.startswith("_") and not name.endswith("_"):
-                child = _child(self, name)
+                child = child_of(self, name)
                 if child is not None:
                     return child
             return object.__getattribute__(self, name)
@@ -105,6 +105,29 @@ class Column(_Proxy, Selectable[T], FieldConditions[T]):
 
     def __deepcopy__(self, memo: object) -> Column[T]:
         return self
+
+    @overload
+    def __getitem__(self: Column[list[E]], index: int) -> Column[E]: ...
+    @overload
+    def __getitem__(self: Column[list[E] | None], index: int) -> Column[E]: ...
+    @overload
+    def __getitem__(self: Column[tuple[E, ...]], index: int) -> Column[E]: ...
+    @overload
+    def __getitem__(self: Column[tuple[E, ...] | None], index: int) -> Column[E]: ...
+    def __getitem__(self, index: int) -> object:
+        """Return one element of a list as a column: `col(User.tags)[0]`, `col(Order.items)[-1].qty` of the last item.
+
+        Selected, grouped by or compared with columns it is computed (`$arrayElemAt`), and None where the list is
+        shorter.  Compared with a value it is the path `tags.0`, as it is in `values()` of an update; no path leads to
+        a negative position.
+
+        Raises:
+            ArgumentTypeError: the position is no whole number.
+            ArgumentError: there is no list, or it lies in another one, of which no element was chosen.
+        """
+        from .elements import element  # it is made of columns
+
+        return element(self, index)
 
     # -- comparison ----------------------------------------------------------------------------------------------
 
@@ -272,7 +295,7 @@ def column_of(attribute: object, *, of_element: bool = False) -> Column[Any]:
     for step in path[1:]:
         owner = cast("FieldMap", column.field_).target
         names = [field.name for field in cast("Mapped", owner).fields.values() if field.source is step]
-        column = cast("Column[Any]", _child(column, names[0]))
+        column = cast("Column[Any]", child_of(column, names[0]))
     return column
 
 
@@ -290,7 +313,7 @@ def _inner_names(column: Column[Any]) -> list[str]:
     return [] if plain is None else list(plain.model_fields)
 
 
-def _child(column: Column[Any], name: str) -> Column[Any] | None:
+def child_of(column: Column[Any], name: str) -> Column[Any] | None:
     """Return the column of a field of the embedded model *column* holds, or None."""
     field: FieldMap | None = object.__getattribute__(column, "field_")
     mapping: Mapped = object.__getattribute__(column, "mapping_")

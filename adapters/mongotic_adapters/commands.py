@@ -26,10 +26,11 @@ class SendOptions:
         hint: the index to use: its name, or its keys.
         collation: the rules of a language for comparing text.
         comment: shown by the server's profiler and logs.
-        max_time_ms: after how many milliseconds the server gives up.
+        max_time_ms: after how many milliseconds it is given up.
         allow_disk_use: whether the server may sort and group on disk.
         read_concern: how settled the documents must be.
         read_preference: which members are read from.
+        write_concern: how many members must confirm a write.
     """
 
     hint: object = None
@@ -39,6 +40,7 @@ class SendOptions:
     allow_disk_use: bool | None = None
     read_concern: object = None
     read_preference: object = None
+    write_concern: object = None
 
 
 USUAL = SendOptions()
@@ -199,13 +201,14 @@ Operation: TypeAlias = Insert | Replace | Update | Upsert | Modify | Delete
 
 @dataclass(frozen=True, slots=True)
 class ModifyMany:
-    """Change every document that fits; the attributes are those of `Modify`, and the model."""
+    """Change every document that fits; the attributes are those of `Modify`, the model, and how it is carried out."""
 
     mapping: Mapping
     filter: Document
     update: Document | list[Document]
     array_filters: list[Document] | None = None
     upsert: bool = False
+    options: SendOptions = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,7 @@ class FindAndModify:
         array_filters: the elements of lists that a path concerns; None for none.
         upsert: store a new document if there is none.
         before: give the document as it was, not as it is now.
+        options: how the command is to be carried out.
     """
 
     mapping: Mapping
@@ -229,6 +233,7 @@ class FindAndModify:
     array_filters: list[Document] | None = None
     upsert: bool = False
     before: bool = False
+    options: SendOptions = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +244,13 @@ class Batch:
         mapping: the model.
         operations: what is to be done.
         ordered: the first that fails is the last one tried.
+        options: how the command is to be carried out.
     """
 
     mapping: Mapping
     operations: list[Operation]
     ordered: bool = True
+    options: SendOptions = USUAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ The ports call these; the blocking one gets results, the awaiting one gets await
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, cast
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import DeleteOne, InsertOne, ReplaceOne, ReturnDocument, UpdateOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, ReturnDocument, UpdateOne, timeout
 from pymongo.errors import InvalidOperation
 from pymongo.results import (
     BulkWriteResult,
@@ -73,18 +74,18 @@ class Collection(Protocol):
         *,
         read_concern: object = None,
         read_preference: object = None,
+        write_concern: object = None,
     ) -> Collection: ...
     def count_documents(self, filter: Document, *, session: object, **options: object) -> object: ...  # noqa: A002
-    def insert_one(self, document: RawBSONDocument, *, session: object) -> object: ...
-    def insert_many(self, documents: list[RawBSONDocument], *, ordered: bool, session: object) -> object: ...
+    def insert_one(self, document: RawBSONDocument, *, session: object, **options: object) -> object: ...
+    def insert_many(
+        self, documents: list[RawBSONDocument], *, ordered: bool, session: object, **options: object
+    ) -> object: ...
     def update_one(
         self,
         filter: Document,  # noqa: A002
         update: Document | list[Document],
-        *,
-        upsert: bool = False,
-        array_filters: list[Document] | None = None,
-        session: object,
+        **options: object,
     ) -> object: ...
     def update_many(
         self,
@@ -94,6 +95,7 @@ class Collection(Protocol):
         upsert: bool = False,
         array_filters: list[Document] | None = None,
         session: object,
+        **options: object,
     ) -> object: ...
     def find_one_and_update(
         self,
@@ -109,10 +111,11 @@ class Collection(Protocol):
         *,
         upsert: bool,
         session: object,
+        **options: object,
     ) -> object: ...
-    def delete_one(self, filter: Document, *, session: object) -> object: ...  # noqa: A002
-    def delete_many(self, filter: Document, *, session: object) -> object: ...  # noqa: A002
-    def bulk_write(self, requests: list[Request], *, ordered: bool, session: object) -> object: ...
+    def delete_one(self, filter: Document, *, session: object, **options: object) -> object: ...  # noqa: A002
+    def delete_many(self, filter: Document, *, session: object, **options: object) -> object: ...  # noqa: A002
+    def bulk_write(self, requests: list[Request], *, ordered: bool, session: object, **options: object) -> object: ...
 
 
 def find(collection: Collection, read: Read, session: object, batch_size: int = 0) -> object:
@@ -145,13 +148,33 @@ def reading(collection: Collection, options: SendOptions) -> Collection:
     return collection.with_options(read_concern=options.read_concern, read_preference=options.read_preference)
 
 
-def _sent_along(options: SendOptions, names: dict[str, str]) -> dict[str, object]:
+_NO_NAMES: dict[str, str] = {}
+
+
+def _sent_along(options: SendOptions, names: dict[str, str] = _NO_NAMES) -> dict[str, object]:
     """Return what goes along with a command; some is called differently from method to method."""
     if options is USUAL:
         return {}
     names = {"hint": "hint", "collation": "collation", "comment": "comment", **names}
     given = {sent: getattr(options, name) for name, sent in names.items()}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def written_to(collection: Collection, options: SendOptions) -> Collection:
+    """Return the collection as it is to be written to."""
+    if options.write_concern is None:
+        return collection
+    return collection.with_options(write_concern=options.write_concern)
+
+
+def deadline(options: SendOptions) -> AbstractContextManager[None]:
+    """Return a block inside of which a write is sent and answered, or given up.
+
+    Most of PyMongo's methods that write take no `maxTimeMS`; inside of this they send one, less the way to the server.
+    """
+    if options.max_time_ms is None:
+        return nullcontext()
+    return timeout(options.max_time_ms / 1000)
 
 
 def find_documents(collection: Collection, read: Read, session: object, batch_size: int = 0) -> object:
@@ -215,33 +238,45 @@ def count(collection: Collection, read: Read, session: object) -> object:
 def write(collection: Collection, batch: Batch, session: object) -> object:
     """Write a batch: a single operation by its own command, several by one bulk write."""
     operations = batch.operations
+    collection = written_to(collection, batch.options)
+    comment = batch.options.comment
+    options: dict[str, object] = {} if comment is None else {"comment": comment}
     if len(operations) == 1:
-        return _write_one(collection, operations[0], session)
+        return _write_one(collection, operations[0], session, batch.options, options)
     if all(isinstance(operation, Insert) for operation in operations):
         with paused:
             documents = [RawBSONDocument(each.document) for each in operations if isinstance(each, Insert)]
-        return collection.insert_many(documents, ordered=batch.ordered, session=session)
-    requests = [_request(operation) for operation in operations]
-    return collection.bulk_write(requests, ordered=batch.ordered, session=session)
+        return collection.insert_many(documents, ordered=batch.ordered, session=session, **options)
+    requests = [_request(operation, batch.options) for operation in operations]
+    return collection.bulk_write(requests, ordered=batch.ordered, session=session, **options)
 
 
 def modify_many(collection: Collection, command: ModifyMany, session: object) -> object:
     """Change every document that fits."""
-    return collection.update_many(
+    return written_to(collection, command.options).update_many(
         command.filter,
         command.update,
         upsert=command.upsert,
         array_filters=command.array_filters,
         session=session,
+        **_sent_along(command.options),
     )
+
+
+def delete_many(collection: Collection, condition: Document, session: object, options: SendOptions = USUAL) -> object:
+    """Remove every document that fits."""
+    return written_to(collection, options).delete_many(condition, session=session, **_sent_along(options))
 
 
 def find_and_modify(collection: Collection, command: FindAndModify, session: object) -> object:
     """Change or remove one document and give it, as the bytes that came."""
-    raw = collection.with_options(collection.codec_options.with_options(document_class=RawBSONDocument))
+    raw = written_to(collection, command.options).with_options(
+        collection.codec_options.with_options(document_class=RawBSONDocument)
+    )
+    along = _sent_along(command.options)
     sort = list(command.sort) or None
     if command.update is None:
-        return raw.find_one_and_delete(command.filter, sort=sort, session=session)
+        return raw.find_one_and_delete(command.filter, sort=sort, session=session, **along)
     return raw.find_one_and_update(
         command.filter,
         command.update,
@@ -250,16 +285,19 @@ def find_and_modify(collection: Collection, command: FindAndModify, session: obj
         array_filters=command.array_filters,
         return_document=ReturnDocument.BEFORE if command.before else ReturnDocument.AFTER,
         session=session,
+        **along,
     )
 
 
-def _write_one(collection: Collection, operation: Operation, session: object) -> object:
+def _write_one(
+    collection: Collection, operation: Operation, session: object, sent: SendOptions, options: dict[str, object]
+) -> object:
     if isinstance(operation, Insert):
-        return collection.insert_one(RawBSONDocument(operation.document), session=session)
+        return collection.insert_one(RawBSONDocument(operation.document), session=session, **options)
     if isinstance(operation, Update):
-        return collection.update_one(operation.filter, operation.update, session=session)
+        return collection.update_one(operation.filter, operation.update, session=session, **options)
     if isinstance(operation, Upsert):
-        return collection.update_one(operation.filter, operation.update, upsert=True, session=session)
+        return collection.update_one(operation.filter, operation.update, upsert=True, session=session, **options)
     if isinstance(operation, Modify):
         return collection.update_one(
             operation.filter,
@@ -267,15 +305,16 @@ def _write_one(collection: Collection, operation: Operation, session: object) ->
             upsert=operation.upsert,
             array_filters=operation.array_filters,
             session=session,
+            **_sent_along(sent),
         )
     if isinstance(operation, Replace):
         return collection.replace_one(
-            operation.filter, RawBSONDocument(operation.document), upsert=True, session=session
+            operation.filter, RawBSONDocument(operation.document), upsert=True, session=session, **options
         )
-    return collection.delete_one(operation.filter, session=session)
+    return collection.delete_one(operation.filter, session=session, **options)
 
 
-def _request(operation: Operation) -> Request:
+def _request(operation: Operation, sent: SendOptions) -> Request:
     if isinstance(operation, Insert):
         return InsertOne(RawBSONDocument(operation.document))
     if isinstance(operation, Update):
@@ -283,9 +322,15 @@ def _request(operation: Operation) -> Request:
     if isinstance(operation, Upsert):
         return UpdateOne(operation.filter, operation.update, upsert=True)
     if isinstance(operation, Modify):
-        # PyMongo wants a list of mappings, and a list of dicts is none to type checkers.
-        elements = cast("list[Mapping[str, object]] | None", operation.array_filters)
-        return UpdateOne(operation.filter, operation.update, upsert=operation.upsert, array_filters=elements)
+        return UpdateOne(
+            operation.filter,
+            operation.update,
+            upsert=operation.upsert,
+            # PyMongo wants a list of mappings, and a list of dicts is none to type checkers; options were checked.
+            array_filters=cast("list[Mapping[str, object]] | None", operation.array_filters),
+            hint=cast("str | None", sent.hint),
+            collation=cast("Mapping[str, object] | None", sent.collation),
+        )
     if isinstance(operation, Replace):
         # The deleted document may be gone already: the new one is stored then, whole, so this cannot leave a fragment.
         return ReplaceOne(operation.filter, RawBSONDocument(operation.document), upsert=True)

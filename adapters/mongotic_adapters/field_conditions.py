@@ -211,6 +211,10 @@ class FieldConditions(Generic[T]):
                 f"{self._named()}.elem_match() takes conditions such as col(Item.qty) > 2, or filter dicts, got "
                 f"{shown(criterion)}"
             )
+        if "" in criterion:
+            raise ArgumentError(
+                f"{self._named()}.elem_match(): a field of its elements has a name, got {shown(criterion)}"
+            )
         target = None if self.field_ is None else self.field_.target
         if isinstance(criterion, QueryExpression) and target is None:
             return self._of_own_column(criterion)

@@ -102,9 +102,9 @@ class LoggedPort:
             entry.documents = int(record is not None)
         return record
 
-    async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:
-        with self._logged(lambda: shell.call(mapping.collection, "deleteMany", condition, show=self._show)) as entry:
-            report = await self._port.delete_many(mapping, condition)
+    async def delete_many(self, mapping: Mapping, condition: Document, options: SendOptions = USUAL) -> WriteReport:
+        with self._logged(lambda: shell.delete_many(mapping.collection, condition, options, self._show)) as entry:
+            report = await self._port.delete_many(mapping, condition, options)
             entry.documents = report.deleted
         return report
 

@@ -10,11 +10,20 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal, TypeAlias, cast, get_args
 
 from .commands import SendOptions
-from .errors import ArgumentError, ArgumentTypeError
+from .errors import ArgumentError, ArgumentTypeError, InvalidRequestError
 from .load_plan import USUAL_PLAN, LoadPlan, Missing
 from .suggestions import did_you_mean
 
 Synchronize: TypeAlias = Literal["expire", "fetch", False]
+
+SENT_WITH_READS = tuple(field.name for field in fields(SendOptions) if field.name != "write_concern")
+"""What goes along with a query."""
+
+SENT_WITH_INSERTS = ("comment", "max_time_ms", "write_concern")
+"""What goes along with an `insert` command, which looks for nothing."""
+
+SENT_WITH_CHANGES = ("hint", "collation", *SENT_WITH_INSERTS)
+"""What goes along with an `update` or `delete` command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +81,23 @@ def changed_query(
         ArgumentTypeError: its value has the wrong type.
     """
     mine = [field.name for field in fields(QueryOptions) if field.name != "loading"]
-    servers = [field.name for field in fields(SendOptions)]
     for name, value in given.items():
-        _expect_option(name, [*mine, *servers])
+        _expect_option(name, [*mine, *SENT_WITH_READS])
         if name == "missing" and value not in get_args(Missing):
             raise ArgumentError(f'execution_options(missing=...) takes "error", "none" or "skip", got {value!r}')
         if name in mine and name != "missing" and not isinstance(value, bool):
             raise ArgumentTypeError(f"execution_options({name}=...) takes True or False, got {value!r}")
-        if name in servers and value is not None:
-            expect_sendable(name, value)
     own = {name: value for name, value in given.items() if name in mine}
-    along = {name: value for name, value in given.items() if name in servers}
-    return (
-        replace(options, **own),  # type: ignore[arg-type]  # checked above
-        replace(sent, **along) if along else sent,  # type: ignore[arg-type]  # checked above
-    )
+    chosen = replace(options, **own)  # type: ignore[arg-type]  # checked above
+    return chosen, _changed_sent(sent, given, SENT_WITH_READS)
+
+
+def _changed_sent(sent: SendOptions, given: Mapping[str, object], names: Sequence[str]) -> SendOptions:
+    along = {name: value for name, value in given.items() if name in names}
+    for name, value in along.items():
+        if value is not None:
+            expect_sendable(name, value)
+    return replace(sent, **along) if along else sent  # type: ignore[arg-type]  # checked above
 
 
 def expect_sendable(name: str, value: object) -> None:
@@ -108,23 +119,58 @@ def expect_sendable(name: str, value: object) -> None:
         )
     given = cast("object", value)  # type: ignore[redundant-cast]  # not to pyright
     kind = type(given).__name__
-    wanted = {"read_concern": "ReadConcern", "collation": "Collation"}.get(name)
+    concerns = {"read_concern": "ReadConcern", "write_concern": "WriteConcern"}
+    wanted = {**concerns, "collation": "Collation"}.get(name)
     if wanted is not None and kind != wanted and not (name == "collation" and isinstance(value, Mapping)):
         raise ArgumentTypeError(f"execution_options({name}=...) takes a pymongo {wanted}, got {value!r}")
     if name == "read_preference" and not hasattr(given, "mongos_mode"):
         raise ArgumentTypeError(f"execution_options({name}=...) takes one of pymongo.ReadPreference, got {value!r}")
 
 
-def changed_write(options: WriteOptions, given: Mapping[str, object], names: Sequence[str]) -> WriteOptions:
-    """Return *options* with those in *given*, which may have *names*; raises as `changed_query` does."""
-    for name, value in given.items():
-        _expect_option(name, names)
+def changed_write(
+    options: WriteOptions,
+    sent: SendOptions,
+    given: Mapping[str, object],
+    names: Sequence[str],
+    along: Sequence[str] = SENT_WITH_CHANGES,
+) -> tuple[WriteOptions, SendOptions]:
+    """Return *options* of a statement that writes, and those *sent* along with its command, with those in *given*.
+
+    Arguments:
+        options: what was chosen so far.
+        sent: the same of what goes along.
+        given: what is chosen now.
+        names: the options that this statement has.
+        along: what may go along with its command.
+
+    Raises:
+        ArgumentError: as `changed_query` does.
+        ArgumentTypeError: as `changed_query` does.
+    """
+    own = {name: value for name, value in given.items() if name in names}
+    for name in given:
+        _expect_option(name, [*names, *along])
+    for name, value in own.items():
         if name != "synchronize_session":
             if not isinstance(value, bool):
                 raise ArgumentTypeError(f"execution_options({name}=...) takes True or False, got {value!r}")
         elif value is not False and value not in ("expire", "fetch"):
             raise ArgumentError(f'execution_options({name}=...) takes "expire", "fetch" or False, got {value!r}')
-    return replace(options, **given)  # type: ignore[arg-type]  # checked above
+    chosen = replace(options, **own)  # type: ignore[arg-type]  # checked above
+    return chosen, _changed_sent(sent, given, along)
+
+
+def expect_no_concern(sent: SendOptions, *, in_transaction: bool) -> None:
+    """Check that a statement of a transaction has no write concern of its own, which MongoDB refuses.
+
+    Raises:
+        InvalidRequestError: it has; nothing was sent.
+    """
+    if in_transaction and sent.write_concern is not None:
+        raise InvalidRequestError(
+            "execution_options(write_concern=...): in a transaction, what is written is confirmed by the commit as a "
+            "whole; say it when the transaction begins: begin(write_concern=...). Nothing was sent"
+        )
 
 
 def _expect_option(name: str, names: Sequence[str]) -> None:

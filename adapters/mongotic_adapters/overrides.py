@@ -15,7 +15,7 @@ from odmantic.exceptions import DocumentParsingError
 from pydantic_core import PydanticUndefined
 
 from . import odmantic_internals as odm
-from .commands import FindAndModify, Read
+from .commands import USUAL, FindAndModify, Read, SendOptions
 from .encoding import Document, encode_field, encode_instance, is_document
 from .errors import DocumentError, InvalidRequestError
 from .identity_map import identity_key
@@ -219,6 +219,20 @@ def expect_not_passed_by(custom: Overrides | None, command: FindAndModify) -> No
             f"{type(custom.engine).__name__} has a {method}() of its own, and returning() of {command.mapping.name} "
             "would go past it: leave returning() out, or bind a session to its client, with database=, to do that "
             "deliberately"
+        )
+
+
+def expect_no_options(options: SendOptions, mapping: Mapping) -> None:
+    """Check that nothing is to go along with a removal that an engine's own `remove` does.
+
+    Raises:
+        InvalidRequestError: something is, and ODMantic's method has no arguments for it.
+    """
+    if options != USUAL:
+        raise InvalidRequestError(
+            f"delete({mapping.name}): the engine has a remove() of its own, which takes no hint, collation, comment, "
+            "time or write concern: leave execution_options() out, or bind a session to its client, with database=, "
+            "to go past it deliberately"
         )
 
 

@@ -250,8 +250,13 @@ class Port(Protocol):
         """
         ...
 
-    async def delete_many(self, mapping: Mapping, condition: Document) -> WriteReport:
-        """Remove every document that fits *condition*."""
+    async def delete_many(self, mapping: Mapping, condition: Document, options: SendOptions = USUAL) -> WriteReport:
+        """Remove every document that fits *condition*.
+
+        Raises:
+            OperationalError: it failed; the message says what is known to be done.
+            InvalidRequestError: the engine has a `remove` of its own, which takes no *options*.
+        """
         ...
 
 

@@ -136,9 +136,20 @@ def _reached(base: str, keys: list[str], test: Test, elements: bool, depth: int 
     if len(keys) == 1:
         return _in_place(value, test) if elements else test(value)
     name = f"in{depth}"
+    if keys[1].isdigit():  # the position in a list
+        chosen = _chosen(name, keys[2:], test, elements, depth)
+        at: Document = {"$let": {"vars": {name: {"$arrayElemAt": [_listed(value), int(keys[1])]}}, "in": chosen}}
+        return {"$cond": [{"$isArray": [value]}, at, _reached(f"{value}.", keys[1:], test, elements, depth + 1)]}
     inside = _reached(f"$${name}.", keys[1:], test, elements, depth + 1)
     each: Document = {"$anyElementTrue": [{"$map": {"input": _listed(value), "as": name, "in": inside}}]}
     return {"$cond": [{"$isArray": [value]}, each, _reached(f"{value}.", keys[1:], test, elements, depth + 1)]}
+
+
+def _chosen(name: str, keys: list[str], test: Test, elements: bool, depth: int) -> object:
+    """Return the expression for a chosen element, or for what lies under the rest of the key in it."""
+    if keys:
+        return _reached(f"$${name}.", keys, test, elements, depth + 1)
+    return _in_place(f"$${name}", test) if elements else test(f"$${name}")
 
 
 def _in_place(value: object, test: Test) -> object:

@@ -6,6 +6,7 @@ Made by `calculation`.  A value lies under the position of its column in what th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import GenericAlias
 from typing import cast
 
 import bson
@@ -13,7 +14,8 @@ from bson import decimal128, int64
 
 from .column_reader import ColumnReader, missing_key
 from .columns import column_of
-from .computed import Aggregate, Computed, Label, is_computed
+from .computed import Aggregate, Computed, Constant, Kind, Label, Scope, is_computed, kind_of
+from .elements import Element
 from .encoding import Document, is_document
 from .errors import ArgumentTypeError
 from .odmantic_internals import FieldProxy
@@ -59,10 +61,12 @@ class Selected:
             return self.label
         return cast("Computed[object]", self.value).name_ if self.reader is None else self.reader.path[-1].name
 
-    @property
-    def annotation(self) -> object:
-        """The annotation of the field; None for a computed value, whose type the server decides."""
-        return None if self.reader is None else self.reader.annotation
+    def annotation(self, scope: Scope) -> object:
+        """Return the type of its values: that of the field, or what is known of what is computed.
+
+        Null may come where something is computed of null.  None stands for a type that the server decides.
+        """
+        return _annotation(self.value, scope)
 
     @property
     def is_unnamed(self) -> bool:
@@ -84,6 +88,8 @@ class Selected:
             return self.reader.computed(documents, self._position)
         values = [document.get(self.key) for document in documents]
         value = self.value
+        if isinstance(value, Element):
+            return cast("Element[object]", value).values_(values)
         aggregate = cast("Aggregate[object]", value) if isinstance(value, Aggregate) else None
         source = None if aggregate is None else unlabelled(aggregate.source)
         if aggregate is None or not isinstance(source, FieldProxy):
@@ -92,6 +98,21 @@ class Selected:
         if not aggregate.many:
             return _read(reader, values)
         return [_read(reader, cast("Values", several)) for several in values]
+
+
+def _annotation(value: object, scope: Scope) -> object:
+    if isinstance(value, FieldProxy):
+        return column_of(value).annotation_
+    if isinstance(value, Element):
+        return cast("Element[object]", value).annotation_
+    if isinstance(value, Constant):
+        return type(cast("Constant[object]", value).value)
+    aggregate = cast("Aggregate[object]", value) if isinstance(value, Aggregate) else None
+    if aggregate is not None and aggregate.source is not None:
+        found = _annotation(unlabelled(aggregate.source), scope)
+        # A type that is known at run time alone.
+        return GenericAlias(list, (found,)) if aggregate.many and found is not None else found
+    return {Kind.TEXT: str, Kind.WHOLE: int}.get(kind_of(value, scope))
 
 
 def unlabelled(value: object) -> object:

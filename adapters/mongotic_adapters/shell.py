@@ -13,6 +13,7 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias, cast
 
 import bson
@@ -92,15 +93,35 @@ def _sent(options: SendOptions, show: Callable[[object], str]) -> dict[str, str]
         "allowDiskUse": options.allow_disk_use,
         "readConcern": getattr(options.read_concern, "level", None),
         "readPref": getattr(options.read_preference, "document", {}).get("mode"),
+        "writeConcern": getattr(options.write_concern, "document", None),
     }
     found = {name: value(item) for name, item in given.items() if item is not None}
     return found if options.comment is None else {**found, "comment": show(options.comment)}
 
 
+def _arguments(options: SendOptions, show: Shown, **own: object) -> list[str]:
+    """Return the last argument of a method that writes: its options, if it has any."""
+    given = {**{name: show(item) for name, item in own.items() if item is not None}, **_sent(options, show)}
+    return ["{" + ", ".join(f"{name}: {text}" for name, text in given.items()) + "}"] if given else []
+
+
 def call(collection: str, method: str, *arguments: object, show: Callable[[object], str] = value) -> str:
-    """Return the call of a method of a collection; arguments that are None are left out."""
-    given = [show(argument) for argument in arguments if argument is not None]
-    return _cut(f"db.{_collection(collection)}.{method}({', '.join(given)})")
+    """Return the call of a method of a collection."""
+    return _call(collection, method, [show(argument) for argument in arguments])
+
+
+def _call(collection: str, method: str, arguments: Sequence[str]) -> str:
+    return _cut(f"db.{_collection(collection)}.{method}({', '.join(arguments)})")
+
+
+def insert_many(collection: str, documents: object, options: SendOptions = USUAL, show: Shown = value) -> str:
+    """Return an insert of documents."""
+    return _call(collection, "insertMany", [show(documents), *_arguments(options, show)])
+
+
+def delete_many(collection: str, condition: Document, options: SendOptions = USUAL, show: Shown = value) -> str:
+    """Return a removal of every document that fits."""
+    return _call(collection, "deleteMany", [show(condition), *_arguments(options, show)])
 
 
 def write(batch: Batch, show: Callable[[object], str] = value) -> str:
@@ -108,64 +129,81 @@ def write(batch: Batch, show: Callable[[object], str] = value) -> str:
     operations = batch.operations
     collection = batch.mapping.collection
     if len(operations) == 1:
-        method, arguments = _operation(operations[0])
-        return call(collection, method, *arguments, show=show)
+        method, arguments, own = _operation(operations[0])
+        sent = batch.options if isinstance(operations[0], Modify) else _of_the_call(batch.options)
+        return _call(collection, method, [*map(show, arguments), *_arguments(sent, show, **own)])
     if all(isinstance(operation, Insert) for operation in operations):
         documents = [_document(operation.document) for operation in operations[:100] if isinstance(operation, Insert)]
-        return call(collection, "insertMany", documents, show=show)
-    calls = [
-        {method: {name: part for name, part in zip(_NAMES[method], arguments, strict=False) if part is not None}}
-        for method, arguments in map(_operation, operations[:100])
-    ]
-    return call(collection, "bulkWrite", calls, show=show)
+        return insert_many(collection, documents, batch.options, show)
+    calls = [_row(operation, batch.options, show) for operation in operations[:100]]
+    options = _arguments(_of_the_call(batch.options), show)
+    return _call(collection, "bulkWrite", [f"[{', '.join(calls)}]", *options])
+
+
+def _of_the_call(options: SendOptions) -> SendOptions:
+    """Return what goes along with a bulk as a whole, and not with each of its rows."""
+    return options if options is USUAL else replace(options, hint=None, collation=None)
+
+
+def _row(operation: Operation, options: SendOptions, show: Shown) -> str:
+    """Return one row of `bulkWrite`."""
+    method, arguments, own = _operation(operation)
+    parts = {name: show(part) for name, part in zip(_NAMES[method], arguments, strict=True)}
+    parts |= {name: show(part) for name, part in own.items() if part is not None}
+    if isinstance(operation, Modify):
+        parts |= _sent(SendOptions(hint=options.hint, collation=options.collation), show)
+    return f"{{{method}: {{{', '.join(f'{name}: {part}' for name, part in parts.items())}}}}}"
 
 
 def modify_many(command: ModifyMany, show: Callable[[object], str] = value) -> str:
     """Return an update of every document that fits."""
-    arguments = (command.filter, command.update, _update_options(command))
-    return call(command.mapping.collection, "updateMany", *arguments, show=show)
+    options = _arguments(command.options, show, **_update_options(command))
+    return _call(command.mapping.collection, "updateMany", [show(command.filter), show(command.update), *options])
 
 
 def find_and_modify(command: FindAndModify, show: Callable[[object], str] = value) -> str:
     """Return a change, or a removal, of one document that is given."""
     collection = command.mapping.collection
-    sort: Document = {"sort": dict(command.sort)} if command.sort else {}
+    own: Document = {"sort": dict(command.sort)} if command.sort else {}
     if command.update is None:
-        return call(collection, "findOneAndDelete", command.filter, sort or None, show=show)
-    options: Document = {**sort, **cast("Document", _update_options(command) or {})}
+        options = _arguments(command.options, show, **own)
+        return _call(collection, "findOneAndDelete", [show(command.filter), *options])
+    own |= _update_options(command)
     if not command.before:
-        options["returnDocument"] = "after"
-    return call(collection, "findOneAndUpdate", command.filter, command.update, options or None, show=show)
+        own["returnDocument"] = "after"
+    options = _arguments(command.options, show, **own)
+    return _call(collection, "findOneAndUpdate", [show(command.filter), show(command.update), *options])
 
 
 _NAMES = {
     "insertOne": ("document",),
-    "updateOne": ("filter", "update", "options"),
-    "replaceOne": ("filter", "replacement", "options"),
+    "updateOne": ("filter", "update"),
+    "replaceOne": ("filter", "replacement"),
     "deleteOne": ("filter",),
 }
 
 
-def _operation(operation: Operation) -> tuple[str, list[object]]:
+def _operation(operation: Operation) -> tuple[str, list[object], Document]:
+    """Return the method of an operation, its arguments, and its options."""
     if isinstance(operation, Insert):
-        return "insertOne", [_document(operation.document)]
+        return "insertOne", [_document(operation.document)], {}
     if isinstance(operation, Update):
-        return "updateOne", [operation.filter, operation.update]
+        return "updateOne", [operation.filter, operation.update], {}
     if isinstance(operation, Upsert):
-        return "updateOne", [operation.filter, operation.update, {"upsert": True}]
+        return "updateOne", [operation.filter, operation.update], {"upsert": True}
     if isinstance(operation, Modify):
-        return "updateOne", [operation.filter, operation.update, _update_options(operation)]
+        return "updateOne", [operation.filter, operation.update], _update_options(operation)
     if isinstance(operation, Replace):
-        return "replaceOne", [operation.filter, _document(operation.document), {"upsert": True}]
+        return "replaceOne", [operation.filter, _document(operation.document)], {"upsert": True}
     assert isinstance(operation, Delete)
-    return "deleteOne", [operation.filter]
+    return "deleteOne", [operation.filter], {}
 
 
-def _update_options(operation: Modify | ModifyMany | FindAndModify) -> object:
+def _update_options(operation: Modify | ModifyMany | FindAndModify) -> Document:
     options: Document = {"upsert": True} if operation.upsert else {}
     if operation.array_filters:
         options["arrayFilters"] = operation.array_filters
-    return options or None
+    return options
 
 
 def _document(encoded: bytes) -> object:

@@ -22,7 +22,7 @@ from .errors import ArgumentError
 from .mapping import Mapping
 from .shown import shown
 from .update_operators import Compiled, Operator, compiled, element_condition
-from .update_target import Target, target_of
+from .update_target import ANY_TYPE, Target, target_of
 
 UpdateDocument: TypeAlias = "Document | list[Document]"
 """What MongoDB takes as an update: operators with paths, or a pipeline."""
@@ -114,7 +114,9 @@ class Changes:
         Otherwise MongoDB would make one up, of the changed field alone, which the model could not read.
         """
         asked = dict(pair for change in self.by_path.values() for pair in change.target.within)
-        return {path: {"$type": kind} for path, kind in sorted(asked.items())}
+        return {
+            path: {"$exists": True} if kind == ANY_TYPE else {"$type": kind} for path, kind in sorted(asked.items())
+        }
 
     @property
     def is_pipeline(self) -> bool:
@@ -135,7 +137,8 @@ class Changes:
         version = self.mapping.version
         if version is None or version.default() == 0 or not isinstance(version.default(), int):
             return False
-        return all("$" not in path and change.compiled.name == "$set" for path, change in self.by_path.items())
+        changes = self.by_path.values()
+        return all(not change.target.is_in_list and change.compiled.name == "$set" for change in changes)
 
     def operators(self) -> Document:
         """Return the update document of values and operators; the version is counted up, by `single_document.step`."""
@@ -152,7 +155,7 @@ class Changes:
         removed: list[str] = []
         for path, change in self.by_path.items():
             name = change.compiled.name
-            if "$" in path or name not in ("$set", "$unset"):
+            if change.target.is_in_list or name not in ("$set", "$unset"):
                 raise ArgumentError(
                     f"update({self.mapping.name}): {change.target.name!r} is given an operator or leads into a list, "
                     "which MongoDB does not mix with computed values; compute it, too, or send two statements"

@@ -17,6 +17,7 @@ from bson import Decimal128
 
 from . import odmantic_internals as odm
 from .compiler import condition
+from .conditions import Expression
 from .encoding import Document, is_document
 from .errors import ArgumentError, ArgumentTypeError
 from .shown import shown
@@ -194,14 +195,16 @@ def element_condition(target: Target, criterion: object, name: str, where: str) 
 
     Arguments:
         target: the list.
-        criterion: conditions on the column of the list, or on columns inside of it.
+        criterion: conditions on the column of the list, on columns inside of it, or on columns of the embedded model
+            itself, `col(Item.qty) < 3`.
         name: what the element is called in the result, for an array filter; empty to leave it out.
         where: how an error message begins.
 
     Raises:
         ArgumentError: the condition concerns something else.
     """
-    found = _relative(condition(target.mapping, criterion), target.list_path, name, where)
+    owned = _of_the_list(target, criterion, where) if isinstance(criterion, odm.QueryExpression) else criterion
+    found = _relative(condition(target.mapping, owned), target.list_path, name, where)
     if name or "" not in found:
         return found
     # Of plain elements themselves, without a name: nothing but operators is left.
@@ -209,6 +212,28 @@ def element_condition(target: Target, criterion: object, name: str, where: str) 
         # A pattern that stands alone is a condition to filters, but a value to $pull.
         return found[""] if is_document(found[""]) else {"$in": [found[""]]}
     raise ArgumentError(f"{where}: the elements and what is in them cannot be asked for at once")
+
+
+def _of_the_list(target: Target, criterion: odm.QueryExpression, where: str) -> odm.QueryExpression:
+    """Return a condition on the embedded model's own columns as one on columns inside of its list.
+
+    Raises:
+        ArgumentError: it is one on another embedded model's.
+    """
+    owner = criterion.mapping if isinstance(criterion, Expression) else None
+    embedded = owner is not None and not owner.collection
+    if owner is not None and embedded and owner.model is not target.element.inner:
+        raise ArgumentError(f"{where}: the elements of {target.shown} are no {owner.name}")
+    found: Document = {}
+    for key, operand in cast("Document", criterion).items():
+        if key in ("$and", "$or", "$nor"):
+            parts = cast("list[object]", operand)
+            found[key] = [
+                _of_the_list(target, part, where) if isinstance(part, odm.QueryExpression) else part for part in parts
+            ]
+        else:
+            found[f"{target.list_path}.{key}" if embedded else key] = operand
+    return Expression(target.mapping if embedded else owner, found)
 
 
 def _relative(compiled_: Document, path: str, name: str, where: str) -> Document:

@@ -27,6 +27,8 @@ from .shown import shown
 from .suggestions import did_you_mean
 from .validation import validated
 
+ANY_TYPE = "any"
+"""The type, in `Target.within`, of what is only to be there."""
 _ANYTHING: tuple[object, ...] = (Any, object)
 _SETS = (set, frozenset)
 _LISTS = (list, tuple, deque, AnySequence, *_SETS)
@@ -73,9 +75,14 @@ class Target:
         return ".".join(part for part in self.path.split(".") if not part.startswith("$"))
 
     @property
+    def is_in_list(self) -> bool:
+        """Whether a list is on the way, into which no pipeline leads."""
+        return any(kind == "array" for _, kind in self.within) or "$" in self.path
+
+    @property
     def types(self) -> list[object]:
         """The types a value may have, None left out: `[int, float]` for `int | float | None`."""
-        return [part for part in _alternatives(self.annotation) if part not in (None, type(None))]
+        return [part for part in alternatives(self.annotation) if part not in (None, type(None))]
 
     @property
     def is_anything(self) -> bool:
@@ -85,7 +92,7 @@ class Target:
     @property
     def takes_null(self) -> bool:
         """Whether null is a value that fits."""
-        return self.is_anything or any(part in (None, type(None)) for part in _alternatives(self.annotation))
+        return self.is_anything or any(part in (None, type(None)) for part in alternatives(self.annotation))
 
     @property
     def is_set(self) -> bool:
@@ -131,7 +138,7 @@ class Target:
         Raises:
             ArgumentError: there is no list.
         """
-        found = [element for part in self.types for element in _elements(part)]
+        found = [element for part in self.types for element in element_types(part)]
         if not found:
             raise ArgumentError(f"{self.shown} is no list")
 
@@ -144,8 +151,10 @@ class Target:
         return self._inside(found, wrap, unwrap)
 
     def element_at(self, sign: str) -> Target:
-        """Return the elements of the list that *sign* stands for: `$[]`, `$[name]` or `$`."""
+        """Return the elements of the list that *sign* stands for: `$[]`, `$[name]`, `$` or a position."""
         there = (*self.within, (self.list_path, "array"))
+        if sign.isdigit():  # beyond the end of the list, MongoDB would fill it up with null
+            there = (*there, (f"{self.list_path}.{sign}", ANY_TYPE))
         return replace(self.element, path=f"{self.path}.{sign}", name=f"{self.name}.{sign}", within=there)
 
     def entry(self, key: str, values: list[object]) -> Target:
@@ -185,8 +194,11 @@ def target_of(mapping: Mapping, key: object, where: str) -> Target:
         ArgumentError: there is no such field; it is the primary key; it leads through a reference, or through a list
             without saying to which elements.
     """
-    if isinstance(key, odm.FieldProxy):
-        column = column_of(key)
+    path = getattr(key, "path_", "")
+    if path is None:
+        raise ArgumentError(f"{where}: {key!r} is counted from the end of its list, and MongoDB has no path to it")
+    if path or isinstance(key, odm.FieldProxy):
+        column = cast("Any", key).at_ if path else column_of(key)
         if column.mapping_ is not mapping:
             raise ArgumentError(
                 f"{where}: {column!r} is no field of {mapping.name}; a statement concerns one model only"
@@ -234,8 +246,11 @@ def _around(around: Target) -> tuple[tuple[str, str], ...]:
 def _step(target: Target, part: str, where: str, *, by_key: bool) -> Target:
     if target.field is not None and target.field.shape is Shape.REFERENCE:
         raise ArgumentError(f"{where}: {target.shown} is a reference; update the model it refers to instead")
+    at_position = part.isascii() and part.isdigit() and any(element_types(kind) for kind in target.types)
+    if at_position and not target.is_anything and not target.is_set:
+        return target.element_at(part)
     if part == "$" or (part.startswith("$[") and part.endswith("]")):
-        if not any(_elements(kind) for kind in target.types):
+        if not any(element_types(kind) for kind in target.types):
             raise ArgumentError(f"{where}: {target.shown} is no list, so {part!r} stands for nothing in it")
         return target.element_at(part)
     if any((get_origin(kind) or kind) in _LISTS for kind in target.types):
@@ -280,17 +295,17 @@ def _inner(target: Target, model: type[BaseModel], part: str, where: str, *, by_
     )
 
 
-def _alternatives(annotation: object) -> list[object]:
+def alternatives(annotation: object) -> list[object]:
     """Return the members of a union, or the annotation alone."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _alternatives(get_args(annotation)[0])
+        return alternatives(get_args(annotation)[0])
     if origin in (Union, types.UnionType):
-        return [found for part in get_args(annotation) for found in _alternatives(part)]
+        return [found for part in get_args(annotation) for found in alternatives(part)]
     return [annotation]
 
 
-def _elements(kind: object) -> list[object]:
+def element_types(kind: object) -> list[object]:
     """Return the type of the elements, if a type is a list of any length."""
     if kind in _ANYTHING:
         return [Any]

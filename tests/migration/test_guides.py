@@ -14,7 +14,7 @@ from mongotic_migration.cli import app
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs" / "migration").glob("*.md"))
-COMMAND = re.compile(r"^mongotic-migrate (.+?)(?: >.*)?$", re.MULTILINE)
+COMMAND = re.compile(r"^mongotic-migrate (.+?)(?:\s+[>#].*)?$", re.MULTILINE)
 LINES = [(guide.name, line) for guide in GUIDES for line in COMMAND.findall(guide.read_text("utf-8"))]
 LINK = re.compile(r"\]\(#([^)]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -25,6 +25,7 @@ def test_a_command_line_of_a_guide_is_taken(
     guide: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "app" / "users").mkdir(parents=True)
+    (tmp_path / "src").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MONGODB_URI", "mongodb://localhost:27017/shop")
     command = typer.main.get_command(app)

@@ -70,7 +70,8 @@ CALLS: dict[str, tuple[Any, type[Exception], str]] = {
         "'total' is no field of User"),
     "field of another model in delete": (
         lambda: delete(User).where(Order.total == 1), ArgumentError, "no field of User"),
-    "two fields compared": (lambda: select(User).where(untyped_user.name == User.age), ArgumentError, r"\$expr"),
+    "two fields compared": (
+        lambda: select(User).where(untyped_user.name == User.age), ArgumentError, r"col\(User\.name\)"),
     "unknown keyword": (lambda: select(User).filter_by(nam="a"), ArgumentError, "User has no field 'nam'"),
     "order of another model": (
         lambda: select(User).order_by(Order.total), ArgumentError, "'total' is no field of User"),

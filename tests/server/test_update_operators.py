@@ -139,6 +139,10 @@ CHANGES: dict[str, tuple[Any, Document]] = {
         {"scores": ops.pull((col(T.scores) > 1) & (col(T.scores) < 3))}, {"scores": [3, 1]}),
     "pull by a pattern": ({"tags": ops.pull(col(T.tags).match("^x$"))}, {"tags": ["y"]}),
     "pull embedded ones": ({"items": ops.pull(col(T.items).qty > 5)}, {"parts": [THING["parts"][0]]}),
+    "pull embedded ones by their own columns": (
+        {"items": ops.pull(col(Item.qty) > 5)}, {"parts": [THING["parts"][0]]}),
+    "pull embedded ones by alternatives of their own columns": (
+        {"items": ops.pull(or_(col(Item.qty) > 5, col(Item.sku) == "none"))}, {"parts": [THING["parts"][0]]}),
     "pull embedded ones by alternatives": (
         {"items": ops.pull(or_(col(T.items).qty > 5, col(T.items).sku == "s"))}, {"parts": []}),
     "pull an embedded value": (
@@ -191,6 +195,9 @@ ARRAY_FILTERS: dict[str, tuple[Any, Any, Document]] = {
     "plain elements": ({"scores.$[low]": ops.mul(10)}, {"low": col(T.scores) < 3}, {"scores": [3, 10, 20]}),
     "embedded elements": (
         {"items.$[few].qty": 5}, {"few": and_(col(T.items).qty < 5, col(T.items).sku == "s")},
+        {"parts": [{**THING["parts"][0], "qty": 5}, THING["parts"][1]]}),
+    "embedded elements by their own columns": (
+        {"items.$[few].qty": 5}, {"few": (col(Item.qty) < 5) & or_(col(Item.sku) == "s", col(T.items).sku == "none")},
         {"parts": [{**THING["parts"][0], "qty": 5}, THING["parts"][1]]}),
     "lists in lists": (
         {"items.$[few].marks.$[high]": 0}, {"few": col(T.items).qty < 5, "high": col(T.items).marks > 2},
@@ -280,7 +287,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "one field twice": ({"count": 1, col(T.count): 2}, "is there twice"),
     "path through a list": ({"items.qty": 1}, r"say which elements: 'items.\$\[\].qty'"),
     "column through a list": ({col(T.items).qty: 1}, "say which elements"),
-    "index of a list": ({"scores.0": 1}, "say which elements"),
     "elements of no list": ({"name.$[]": 1}, "is no list"),
     "path into text": ({"name.first": 1}, "nothing inside of Thing.name"),
     "unknown embedded field": ({"address.street": 1}, "Address has no field 'street'"),
@@ -309,6 +315,9 @@ LATE: dict[str, tuple[Any, str]] = {
     "no condition for a name": (lambda: update(Thing).values({"scores.$[low]": 0}), r"which elements \$\[low\]"),
     "no path for a condition": (
         lambda: update(Thing).values(count=1).array_filters(low=col(T.scores) < 3), r"no path .* has \$\[low\]"),
+    "a condition on another embedded model": (
+        lambda: update(Thing).values({"items.$[few].qty": 0}).array_filters(few=col(Address.city) == "x"),
+        "elements of Thing.items are no Address"),
     "a condition on something else": (
         lambda: update(Thing).values({"scores.$[low]": 0}).array_filters(low=col(T.count) < 3), "concerns 'count'"),
     "operators beside computed values": (

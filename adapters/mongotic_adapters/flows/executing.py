@@ -19,7 +19,7 @@ from ..encoding import Document, encode_key
 from ..identity_map import identity_key
 from ..keyed_rows import KeyedRow, RowsProgress
 from ..mapping import Mapping
-from ..options import WriteOptions
+from ..options import WriteOptions, expect_no_concern
 from ..overrides import expect_no_find
 from ..port import Port, WriteFailed
 from .across import resolved
@@ -31,8 +31,10 @@ async def update(port: Port, books: Bookkeeping, command: Read, sent: ModifyMany
 
     Raises:
         OperationalError: the driver or the server failed; the message says what is known to be changed.
-        InvalidRequestError: the engine has a `find` of its own, which an upsert would go past.
+        InvalidRequestError: the engine has a `find` of its own, which an upsert would go past; or the statement has a
+            write concern of its own, and a transaction is under way.
     """
+    expect_no_concern(sent.options, in_transaction=port.in_transaction)
     if sent.upsert:
         expect_no_find(port.overrides(sent.mapping), sent.mapping)
     command = await resolved(port, replace(command, filter=sent.filter))
@@ -54,13 +56,16 @@ async def update_rows(
     Raises:
         ArgumentError: a value cannot be stored; nothing was sent.
         BulkUpdateError: a row failed; it says which ones are carried out.
-        InvalidRequestError: the engine has a `find` of its own, which this would go past.
+        InvalidRequestError: the engine has a `find` of its own, which this would go past; or the statement has a write
+            concern of its own, and a transaction is under way.
     """
+    expect_no_concern(command.options, in_transaction=port.in_transaction)
     mapping = command.mapping
     expect_no_find(port.overrides(mapping), mapping)
     command = await resolved(port, command)
     operations: list[Operation] = [row.operation(command.filter, upsert=options.upsert) for row in rows]
-    cut = batches(mapping, operations, port.codec(mapping), ordered=options.ordered)
+    codec = port.codec(mapping)
+    cut = batches(mapping, operations, codec, ordered=options.ordered, options=command.options)
     concerned = replace(command, filter={"_id": {"$in": [row.key for row in rows]}})
     async with _synchronized(port, books, concerned, options):
         return await _write_rows(port, mapping, rows, cut)
@@ -88,13 +93,22 @@ async def _write_rows(
 
 
 async def delete(port: Port, books: Bookkeeping, command: Read, options: WriteOptions) -> WriteReport:
-    """Remove every document that fits, in one `delete` command."""
+    """Remove every document that fits, in one `delete` command.
+
+    Raises:
+        OperationalError: the driver or the server failed; the message says what is known to be removed.
+        InvalidRequestError: the statement has a write concern of its own, and a transaction is under way.
+    """
+    expect_no_concern(command.options, in_transaction=port.in_transaction)
     command = await resolved(port, command)
     async with _synchronized(port, books, command, options):
         custom = port.overrides(command.mapping)
         if custom is not None and "remove" in custom.names:  # it has its own idea of what is removed
-            return await port.delete_many(command.mapping, command.filter)
-        reports = [await port.delete_many(command.mapping, condition) for condition in await _conditions(port, command)]
+            return await port.delete_many(command.mapping, command.filter, command.options)
+        reports = [
+            await port.delete_many(command.mapping, condition, command.options)
+            for condition in await _conditions(port, command)
+        ]
     return _sum(reports)
 
 
@@ -146,7 +160,7 @@ async def _held_that_fit(port: Port, books: Bookkeeping, command: Read) -> list[
     for chunk in _chunks(list(held.values())):
         keys: Document = {"_id": {"$in": [encode_key(instance) for instance in chunk]}}
         condition = compiler.conjunction(command.filter, keys)
-        records = await port.fetch(Read(command.mapping, condition, projection={"_id": 1}))
+        records = await port.fetch(Read(command.mapping, condition, projection={"_id": 1}, options=command.options))
         found += [held[identity_key(command.mapping, document["_id"])] for document, _ in records]
     return found
 

@@ -12,12 +12,13 @@ from .. import odmantic_internals as odm
 from .. import single_document, snapshot
 from ..bulk import batches
 from ..collector import paused
-from ..commands import Insert, Operation, WriteReport
+from ..commands import USUAL, Insert, Operation, SendOptions, WriteReport
 from ..conflicts import OnConflict
 from ..driver_errors import flush_error, integrity_error, row_error
 from ..encoding import Document, encode_field, encode_instance
 from ..errors import FlushError, InvalidRequestError
 from ..mapping import Mapping, class_mapping
+from ..options import expect_no_concern
 from ..port import ALL, Failure, Port, WriteFailed
 
 
@@ -154,6 +155,7 @@ async def insert(
     rule: OnConflict | None = None,
     *,
     ordered: bool = True,
+    options: SendOptions = USUAL,
 ) -> Inserted:
     """Store new documents: one `insert` command, or one bulk of upserts where there is a rule for existing keys.
 
@@ -163,14 +165,17 @@ async def insert(
         documents: what to store.
         rule: what becomes of documents that are there already; None for an error.
         ordered: the first row that fails is the last one tried.
+        options: how the command is to be carried out.
 
     Raises:
         ArgumentError: a value cannot be stored; nothing was sent.
-        InvalidRequestError: the rule needs to know the index, because a transaction is under way.
+        InvalidRequestError: the rule needs to know the index, because a transaction is under way; or the statement has
+            a write concern of its own.
         IntegrityError: a unique key exists already; `written` has the instances that were stored, and
             `errors` each row that failed.
         FlushOperationalError: the driver or the server failed.
     """
+    expect_no_concern(options, in_transaction=port.in_transaction)
     if rule is not None and not rule.fields and port.in_transaction:
         raise InvalidRequestError(
             f"insert({mapping.name}).on_conflict_do_nothing(): an existing key ends a transaction; "
@@ -180,7 +185,7 @@ async def insert(
     progress = _Progress(mapping, documents, encoded, rule)
     ordered = ordered and not progress.skips
     operations = _operations(port, mapping, encoded, rule)
-    for start, batch in batches(mapping, operations, port.codec(mapping), ordered=ordered):
+    for start, batch in batches(mapping, operations, port.codec(mapping), ordered=ordered, options=options):
         positions = range(start, start + len(batch.operations))
         try:
             report = await port.write(batch)

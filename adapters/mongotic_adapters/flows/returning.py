@@ -14,7 +14,7 @@ from odmantic import Model
 from ..bookkeeping import Bookkeeping
 from ..commands import FindAndModify, Read
 from ..encoding import encode_key
-from ..options import WriteOptions
+from ..options import WriteOptions, expect_no_concern
 from ..port import Port
 from ..records import Record
 from .across import resolved
@@ -64,6 +64,7 @@ class Returned(Lookup[Model, Model]):
         return bool(await self.find(None))
 
     async def _ask(self) -> list[Model]:
+        expect_no_concern(self._command.options, in_transaction=self._port.in_transaction)
         mapping = self._command.mapping
         asked = await resolved(self._port, Read(mapping, self._command.filter))
         command = replace(self._command, filter=asked.filter)

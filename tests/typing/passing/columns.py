@@ -11,6 +11,7 @@ from odmantic.query import SortExpression
 from typing_extensions import assert_type
 
 from mongotic import col, select
+from mongotic.select_statement import Select
 from mongotic_adapters.columns import Column, Expression
 
 from .models import Address, User
@@ -19,6 +20,9 @@ assert_type(col(User.age), Column[int])
 assert_type(col(User.nick), Column[str | None])
 assert_type(col(User.tags), Column[list[str]])
 assert_type(col(User.homes), Column[list[Address]])
+assert_type(col(User.tags)[0], Column[str])
+assert_type(col(User.homes)[-1], Column[Address])
+assert_type(select(col(User.tags)[0], User.age), Select[tuple[str, int]])
 
 age = col(User.age)
 assert_type(age == 3, Expression)
