@@ -57,6 +57,17 @@ class Element(Computed[T_co]):
                 return getattr(self.at_, name)
         return object.__getattribute__(self, name)
 
+    def __getattr__(self, name: str) -> Any:  # reached when there is no such field and no such method
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in CONDITIONS:
+            raise AttributeError(
+                f"{self.at_.mapping_.name}.{self.at_.key_} is counted from the end of its list, and filters have no "
+                f"path to it, which {name}() needs; what is computed can be compared, and has in_(), between(), "
+                "contains(), startswith(), endswith() and regexp_match()"
+            )
+        return getattr(self.at_, name)  # which says what there is
+
     def __getitem__(self, index: int) -> Element[Any]:
         return element(self.through_, index, self)
 

@@ -6,6 +6,7 @@ Made by `calculation`.  A value lies under the position of its column in what th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import GenericAlias
 from typing import cast
 
@@ -92,12 +93,10 @@ class Selected:
             return cast("Element[object]", value).values_(values)
         aggregate = _aggregate(value)
         source = None if aggregate is None else unlabelled(aggregate.source)
-        if aggregate is None or not isinstance(source, FieldProxy):
+        if aggregate is None or not isinstance(source, (FieldProxy, Element)):
             return list(map(plain, values))
-        reader = ColumnReader(column_of(source))
-        if not aggregate.many:
-            return _read(reader, values)
-        return [_read(reader, cast("Values", several)) for several in values]
+        read = _reading(cast("FieldProxy | Element[object]", source))
+        return [read(cast("Values", several)) for several in values] if aggregate.many else read(values)
 
 
 def _annotation(value: object, scope: Scope) -> object:
@@ -124,6 +123,12 @@ def unlabelled(value: object) -> object:
     while isinstance(value, Label):
         value = cast("Label[object]", value).inner
     return value
+
+
+def _reading(source: FieldProxy | Element[object]) -> Callable[[Values], Values]:
+    if isinstance(source, Element):
+        return source.values_
+    return partial(_read, ColumnReader(column_of(source)))
 
 
 def _read(reader: ColumnReader, values: Values) -> Values:

@@ -88,6 +88,22 @@ async def test_they_are_grouped_and_sorted_by(session: AsyncSession) -> None:
     assert await session.scalars(ordered).all() == [2, 1, 3]
 
 
+async def test_what_a_function_gives_is_read_by_its_type(session: AsyncSession) -> None:
+    functions = select(func.min(lines[0].qty), func.first(lines[0]), func.push(lines[-1]))
+    ordered = functions.order_by(Purchase.number)
+    first, last = LINES
+    assert [tuple(row) for row in await (await session.execute(ordered)).all()] == [
+        (1, first, [last, Line(sku="c", qty=5), None])
+    ]
+
+
+def test_what_is_not_there_is_named() -> None:
+    with pytest.raises(AttributeError, match=r"Purchase.lines.0 has no field 'qyt'; did you mean"):
+        _ = lines[0].qyt
+    with pytest.raises(AttributeError, match=r"Purchase.tags.-1 is counted from the end .* like\(\) needs"):
+        tags[-1].like("a%")
+
+
 CONDITIONS: list[tuple[Any, list[int]]] = [
     (tags[0] == "big", [2]),
     (tags[0] != "big", [1, 3]),
