@@ -15,7 +15,7 @@ from mongotic_adapters import unsupported
 from mongotic_adapters.columns import column_of
 from mongotic_adapters.commands import Read
 from mongotic_adapters.computed import Computed, Selectable, Value
-from mongotic_adapters.mapping import mapping_of
+from mongotic_adapters.mapping import class_mapping
 from mongotic_adapters.odmantic_internals import FieldProxy, QueryExpression, SortExpression, is_model_class
 from mongotic_adapters.projection import Projection
 from mongotic_adapters.shown import shown
@@ -110,7 +110,7 @@ def select(*entities: object) -> Select[Any]:
     if not entities:
         raise ArgumentTypeError("select() takes a model class or columns: select(User), or select(User.name, User.age)")
     if len(entities) == 1 and is_model_class(entities[0]):
-        return Select(Read(mapping_of(entities[0])))
+        return Select(Read(class_mapping(entities[0])))
     _expect_no_model(entities)
     for entity in entities:
         if not isinstance(entity, (FieldProxy, Computed)):  # a Column is a FieldProxy, too

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import inspect
 import os
+import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -49,7 +50,9 @@ def pytest_report_header() -> str:
 def earlier_modules_are_left_alone() -> None:
     """What was there before is no longer looked at by the garbage collector, whose full runs would cost each test that
     asks for one more and more."""
-    gc.collect()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # sockets to servers that earlier tests have killed
+        gc.collect()
     gc.freeze()
 
 

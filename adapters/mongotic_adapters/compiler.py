@@ -12,7 +12,7 @@ from pydantic import AliasChoices
 
 from . import odmantic_internals as odm
 from .across import CROSSING, across
-from .columns import Expression, column_of, operand_of, top_level
+from .columns import Column, Expression, column_of, operand_of, top_level
 from .computed import is_computed, rendered
 from .encoding import Document, encode_field, encode_operand, is_document
 from .errors import ArgumentError, ArgumentTypeError
@@ -260,6 +260,11 @@ def _primary(mapping: Mapping) -> FieldMap:
 
 
 def _path(mapping: Mapping, proxy: odm.FieldProxy, where: str) -> str:
+    if not isinstance(proxy, Column):
+        outermost, *inner = odm.proxy_path(proxy)
+        own = mapping.by_key.get(outermost.key_name)
+        if own is not None and own.source is outermost and not inner:  # as most are: no column is needed
+            return own.key
     column = column_of(proxy)
     if column.mapping_ is not mapping:
         raise ArgumentError(_foreign(mapping, column.key_, where))

@@ -322,6 +322,20 @@ def test_an_order_becomes_sort_keys(clause: Any, expected: list[tuple[str, int]]
     assert ordering(MAPPING, clause) == expected
 
 
+class Inside(EmbeddedModel):
+    place: str
+
+
+class Outside(Model):
+    place: Inside
+
+
+def test_an_order_by_a_field_called_as_the_one_it_lies_in_keeps_both() -> None:
+    place: Any = Outside.place
+    assert ordering(mapping_of(Outside), place) == [("place", 1)]
+    assert ordering(mapping_of(Outside), place.place) == [("place.place", 1)]
+
+
 @pytest.mark.parametrize("clause", [Other.weight, desc(Other.weight)])
 def test_an_order_by_another_model_is_refused(clause: Any) -> None:
     with pytest.raises(ArgumentError, match=r"order_by\(\): 'weight' is no field of Book"):
