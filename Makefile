@@ -101,6 +101,7 @@ $(VENV)/mermaid.min.js: $(VENV)/.has-docs
 # One stamp per dependency group; a changed pyproject.toml installs again. The tests cover the optional parts too.
 extras-demo := embedded
 extras-bench := embedded
+extras-docs := fastapi
 extras-test := embedded,migrate,fastapi
 extras-dev := $(extras-test)
 
