@@ -215,5 +215,8 @@ def test_an_update_does_what_python_would(
         result = session.execute(statement)
         assert list(raw["thing"].find().sort("_id")) == expected
         assert result.matched_count == sum(document["count"] >= least for document in before)
-        assert result.rowcount == sum(new != old for new, old in zip(expected, before, strict=True))
+        modified = sum(new != old for new, old in zip(expected, before, strict=True))
+        # The server counts a $push with modifiers as a modification, also where the list is as it was.
+        pushes = any(isinstance(value, ops.Operator) and value.name == "$push" for value in values.values())
+        assert modified <= result.rowcount <= (result.matched_count if pushes else modified)
         assert len(session.scalars(select(Thing)).all()) == len(before)
